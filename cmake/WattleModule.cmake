@@ -1,0 +1,52 @@
+# wattle_module(NAME DEPS other modules... LIBS outside libraries...)
+# One module is one static library `wattle_NAME` made of src/NAME/**.cpp, and, where there are
+# *_test.cpp files beside the sources, one test program `wattle_NAME_tests`.
+
+add_library(wattle_flags INTERFACE)
+target_compile_options(wattle_flags INTERFACE
+  -Wall -Wextra -Wconversion -Wshadow -Wno-missing-field-initializers -Werror)
+if(WATTLE_SANITIZE)
+  target_compile_options(wattle_flags INTERFACE -fsanitize=${WATTLE_SANITIZE}
+    -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(wattle_flags INTERFACE -fsanitize=${WATTLE_SANITIZE})
+endif()
+
+find_program(WATTLE_CCACHE ccache)
+if(WATTLE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${WATTLE_CCACHE})
+endif()
+
+function(wattle_test_program target sources)
+  if(NOT WATTLE_TESTS OR NOT sources)
+    return()
+  endif()
+  add_executable(${target} ${sources})
+  target_link_libraries(${target} PRIVATE ${ARGN} wattle_flags GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${target} PRIVATE
+    WATTLE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" WATTLE_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT 300 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+endfunction()
+
+function(wattle_module name)
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;EXCLUDE" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  foreach(pattern ${ARG_EXCLUDE})
+    list(FILTER sources EXCLUDE REGEX ${pattern})
+    list(FILTER tests EXCLUDE REGEX ${pattern})
+  endforeach()
+  list(TRANSFORM ARG_DEPS PREPEND wattle_ OUTPUT_VARIABLE deps)
+  if(NOT sources)  # headers only
+    add_library(wattle_${name} INTERFACE)
+    target_include_directories(wattle_${name} INTERFACE ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(wattle_${name} INTERFACE ${deps} ${ARG_LIBS})
+    return()
+  endif()
+  add_library(wattle_${name} STATIC ${sources})
+  target_include_directories(wattle_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(wattle_${name} PUBLIC ${deps} ${ARG_LIBS} PRIVATE wattle_flags)
+  wattle_test_program(wattle_${name}_tests "${tests}" wattle_${name})
+endfunction()

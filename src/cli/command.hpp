@@ -1,0 +1,30 @@
+#pragma once
+// One file a command. Each adds itself to the application and, when chosen, sets `invocation.run`.
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "base/result.hpp"
+
+namespace wattle::cli {
+
+// Exit codes, the same for every command.
+enum ExitCode {
+  kOk = 0,
+  kFailed = 1,       // the work failed (I/O, memory, internal)
+  kUsage = 2,        // wrong options or values
+  kBadInput = 3,     // a file or text is malformed or unsupported
+  kUnavailable = 4,  // missing file, sensor, permission or space
+  kInterrupted = 130,
+};
+
+struct Invocation {
+  std::function<int()> run;
+};
+
+// Prints "wattle: <message>" on standard error and gives the exit code of the error.
+int report(const Error& error);
+
+void add_tokenize(CLI::App& app, Invocation& invocation);
+
+}  // namespace wattle::cli

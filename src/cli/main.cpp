@@ -1,0 +1,59 @@
+#include <fmt/format.h>
+
+#include <exception>
+
+#include "base/interrupt.hpp"
+#include "cli/command.hpp"
+
+namespace wattle::cli {
+
+int report(const Error& error) {
+  fmt::print(stderr, "wattle: {}\n", error.message());
+  switch (error.code) {
+    case ErrorCode::invalid_argument:
+    case ErrorCode::out_of_range:
+      return kUsage;
+    case ErrorCode::invalid_format:
+    case ErrorCode::unsupported:
+      return kBadInput;
+    case ErrorCode::not_found:
+    case ErrorCode::permission_denied:
+    case ErrorCode::no_space:
+    case ErrorCode::unavailable:
+      return kUnavailable;
+    case ErrorCode::cancelled:
+      return kInterrupted;
+    case ErrorCode::io:
+    case ErrorCode::resource_exhausted:
+    case ErrorCode::internal:
+      return kFailed;
+  }
+  return kFailed;
+}
+
+namespace {
+int run(int argc, char** argv) {
+  CLI::App app("Runs language models on edge devices and knows what every token costs.", "wattle");
+  app.set_version_flag("--version", std::string("wattle ") + WATTLE_VERSION);
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::help);
+  Invocation invocation;
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kOk : kUsage;
+  }
+  return invocation.run ? invocation.run() : kOk;
+}
+}  // namespace
+}  // namespace wattle::cli
+
+int main(int argc, char** argv) {
+  wattle::install_interrupt_handlers();
+  try {
+    return wattle::cli::run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "wattle: internal error: {}\n", error.what());
+    return wattle::cli::kFailed;
+  }
+}

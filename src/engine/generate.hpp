@@ -1,0 +1,111 @@
+#pragma once
+// Prompt in, tokens out: prefill, decode, stop. The observer sees the phases, so that meter can
+// open and close energy windows around them.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "engine/model.hpp"
+
+namespace wattle::engine {
+
+enum class KvType { f16, f32 };
+
+struct SessionOptions {
+  std::uint32_t context = 0;  // positions the KV cache holds; 0: the model's context_length
+  KvType kv_type = KvType::f16;
+};
+
+// KV cache, scratch memory and position of one sequence. One thread at a time.
+class Session {
+ public:
+  static Result<std::unique_ptr<Session>> create(std::shared_ptr<const Model> model,
+                                                 const SessionOptions& options = {});
+  virtual ~Session() = default;
+  [[nodiscard]] virtual const Model& model() const = 0;
+  [[nodiscard]] virtual std::uint32_t position() const = 0;  // tokens in the cache
+  [[nodiscard]] virtual std::uint32_t context() const = 0;
+  [[nodiscard]] virtual std::uint64_t kv_bytes() const = 0;
+  // Forget everything after `position`.
+  virtual void rewind(std::uint32_t position) = 0;
+};
+
+struct SamplingOptions {
+  float temperature = 0.0F;  // 0: greedy
+  int top_k = 0;             // 0: off
+  float top_p = 1.0F;        // 1: off
+  float min_p = 0.0F;        // 0: off
+  std::uint64_t seed = 0;
+};
+
+// Leaving before the last layer: the final norm and output head are applied to the hidden state
+// after layer `layer`. Layers are counted from 1; layer n_layers is the whole model.
+struct ExitOptions {
+  std::uint32_t layer = 0;            // fixed exit; 0: full depth
+  std::optional<float> entropy_nats;  // leave after the first layer ≥ min_layer whose
+  std::uint32_t min_layer = 1;        // next-token entropy is below this
+};
+
+struct GenerateOptions {
+  std::uint32_t max_tokens = 256;
+  SamplingOptions sampling;
+  ExitOptions exit;
+  std::vector<std::string> stop;  // generation ends before the first of these strings
+  bool ignore_eos = false;        // benchmarks: always max_tokens tokens
+};
+
+enum class StopReason { end_of_text, stop_string, max_tokens, context_full, cancelled };
+[[nodiscard]] const char* stop_reason_name(StopReason reason);
+
+struct GeneratedToken {
+  TokenId id = 0;
+  std::uint32_t layers = 0;   // layers that were run for it
+  float entropy_nats = 0.0F;  // of the distribution it was chosen from
+  float logprob = 0.0F;       // natural log of its probability at temperature 1
+};
+
+// Called on the generating thread; the order is prefill_begin, prefill_end (the first token's
+// logits exist), then for each token: token, decode step…, finally decode_end.
+class GenerateObserver {
+ public:
+  virtual ~GenerateObserver() = default;
+  virtual void prefill_begin(std::size_t /*n_prompt_tokens*/) {}
+  virtual void prefill_end() {}
+  // `text` is what may be printed now (whole characters, nothing of a possible stop string).
+  // Returning false cancels.
+  virtual bool token(const GeneratedToken& /*token*/, std::string_view /*text*/) { return true; }
+  virtual void decode_end() {}
+};
+
+struct GenerateResult {
+  std::vector<GeneratedToken> tokens;  // without the end-of-text token
+  std::string text;
+  StopReason stop = StopReason::max_tokens;
+  std::size_t n_prompt_tokens = 0;
+};
+
+// Errors: empty prompt, prompt longer than the remaining context, exit layer outside the model.
+[[nodiscard]] Result<GenerateResult> generate(Session& session, std::span<const TokenId> prompt,
+                                              const GenerateOptions& options,
+                                              GenerateObserver* observer = nullptr);
+
+// Statistics of one position's next-token distribution.
+struct PositionLogits {
+  TokenId argmax = 0;
+  double logsumexp = 0.0;
+  double entropy_nats = 0.0;
+  std::vector<float> logits;  // [n_vocab]
+};
+// Logits of every position of `tokens` in one pass (appends to the session).
+[[nodiscard]] Result<std::vector<PositionLogits>> all_logits(Session& session,
+                                                             std::span<const TokenId> tokens,
+                                                             std::uint32_t exit_layer = 0);
+
+}  // namespace wattle::engine

@@ -1,0 +1,99 @@
+#pragma once
+// GGUF v2/v3 files, read through a read-only mapping. Every count, length, offset and product is
+// checked against the file before use; nothing is copied but names and metadata.
+// Format: docs/formats/gguf.md.
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "base/mapped_file.hpp"
+#include "base/result.hpp"
+#include "engine/tensor_type.hpp"
+
+namespace wattle::engine {
+
+struct GgufValue;
+
+// An array of scalars of one type keeps its values; arrays of arrays nest.
+struct GgufArray {
+  std::uint32_t element_type = 0;           // GGUF value type id
+  std::variant<std::vector<std::uint64_t>,  // unsigned integers and bool
+               std::vector<std::int64_t>,   // signed integers
+               std::vector<double>,         // f32, f64
+               std::vector<std::string>, std::vector<GgufArray>>
+      values;
+  [[nodiscard]] std::size_t size() const;
+};
+
+struct GgufValue {
+  std::uint32_t type = 0;  // GGUF value type id, 0–12
+  std::variant<std::uint64_t, std::int64_t, double, bool, std::string, GgufArray> value;
+};
+
+struct TensorInfo {
+  std::string name;
+  TensorType type = TensorType::f32;
+  std::vector<std::uint64_t> shape;  // as in the file: shape[0] is the contiguous dimension
+  std::uint64_t n_elements = 0;
+  std::uint64_t n_bytes = 0;
+  std::uint64_t offset = 0;  // from the start of the data section
+};
+
+class GgufFile {
+ public:
+  static Result<GgufFile> open(const std::filesystem::path& path);
+  // Parses bytes that outlive the object (fuzzing, tests); `source` names them in errors.
+  static Result<GgufFile> parse(std::span<const std::byte> bytes, const std::string& source);
+
+  [[nodiscard]] std::uint32_t version() const { return version_; }
+  [[nodiscard]] std::size_t alignment() const { return alignment_; }
+  [[nodiscard]] const std::string& source() const { return source_; }
+  [[nodiscard]] std::size_t file_bytes() const;
+
+  // Metadata in file order.
+  [[nodiscard]] std::span<const std::pair<std::string, GgufValue>> metadata() const {
+    return metadata_;
+  }
+  [[nodiscard]] const GgufValue* find(std::string_view key) const;
+  // Absent → nullopt; present with another type → invalid_format naming file and key. Integers of
+  // any width are accepted where they fit.
+  [[nodiscard]] Result<std::optional<std::uint64_t>> get_uint(std::string_view key) const;
+  [[nodiscard]] Result<std::optional<double>> get_float(std::string_view key) const;
+  [[nodiscard]] Result<std::optional<bool>> get_bool(std::string_view key) const;
+  [[nodiscard]] Result<std::optional<std::string>> get_string(std::string_view key) const;
+  // As above, but absence is an error that names the key and what to do.
+  [[nodiscard]] Result<std::uint64_t> require_uint(std::string_view key) const;
+  [[nodiscard]] Result<std::string> require_string(std::string_view key) const;
+  // nullptr if absent or not an array.
+  [[nodiscard]] const GgufArray* find_array(std::string_view key) const;
+
+  [[nodiscard]] std::span<const TensorInfo> tensors() const { return tensors_; }
+  [[nodiscard]] const TensorInfo* find_tensor(std::string_view name) const;
+  // The tensor's bytes inside the mapping; valid as long as this object (or a move of it) lives.
+  [[nodiscard]] std::span<const std::byte> tensor_bytes(const TensorInfo& tensor) const;
+
+ private:
+  std::shared_ptr<const MappedFile> mapping_;
+  std::span<const std::byte> bytes_;
+  std::string source_;
+  std::uint32_t version_ = 0;
+  std::size_t alignment_ = 32;
+  std::size_t data_offset_ = 0;
+  std::vector<std::pair<std::string, GgufValue>> metadata_;
+  std::vector<TensorInfo> tensors_;
+  std::unordered_map<std::string, std::size_t> metadata_index_;
+  std::unordered_map<std::string, std::size_t> tensor_index_;
+
+  friend class GgufParser;
+};
+
+}  // namespace wattle::engine

@@ -1,0 +1,60 @@
+#pragma once
+// A loaded model: immutable configuration and read-only weights. Shared freely between threads;
+// everything that changes lives in a Session (session.hpp).
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "engine/gguf.hpp"
+#include "engine/tokenizer.hpp"
+
+namespace wattle::engine {
+
+struct ModelConfig {
+  std::string architecture;  // "llama"
+  std::string name;          // general.name, or the file's name
+  std::uint32_t n_layers = 0;
+  std::uint32_t d_model = 0;  // embedding_length
+  std::uint32_t d_ff = 0;     // feed_forward_length
+  std::uint32_t n_heads = 0;
+  std::uint32_t n_kv_heads = 0;
+  std::uint32_t head_dim = 0;
+  std::uint32_t n_vocab = 0;
+  std::uint32_t context_length = 0;
+  float rms_epsilon = 1e-5F;
+  float rope_base = 10000.0F;
+  float rope_linear_scale = 1.0F;  // positions are divided by it
+  std::uint32_t rope_dims = 0;
+  bool tied_output = false;
+};
+
+struct LoadOptions {
+  // Weights dequantised, activations and KV F32: the path for checking against a reference.
+  bool exact = false;
+  int threads = 0;  // 0: cores this process may use
+};
+
+class Model {
+ public:
+  static Result<std::shared_ptr<const Model>> load(const std::filesystem::path& path,
+                                                   const LoadOptions& options = {});
+  virtual ~Model() = default;
+  [[nodiscard]] virtual const ModelConfig& config() const = 0;
+  [[nodiscard]] virtual const Tokenizer& tokenizer() const = 0;
+  [[nodiscard]] virtual const std::filesystem::path& path() const = 0;
+  // "Q4_0": the type most of the weight bytes are in.
+  [[nodiscard]] virtual std::string precision() const = 0;
+  // Weight bytes read for one decoded token through layers 1…exit_layer (0: all) and the output
+  // head; the embedding row only.
+  [[nodiscard]] virtual std::uint64_t bytes_per_token(std::uint32_t exit_layer = 0) const = 0;
+  [[nodiscard]] virtual bool exact() const = 0;
+  [[nodiscard]] virtual int threads() const = 0;
+  // "avx512", "avx2", "scalar"
+  [[nodiscard]] virtual std::string isa() const = 0;
+};
+
+}  // namespace wattle::engine
