@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 
 namespace wattle::engine {
 namespace {
@@ -81,11 +81,11 @@ TEST(PreTokenizer, HostileTextTakesNoLongTime) {
   for (const char* name : {"default", "gpt-2", "llama-bpe", "qwen2", "starcoder", "deepseek-llm"}) {
     for (const std::string& text : {spaces + "\u65E5", spaces + "x", std::string(n, '\''),
                                     std::string(n, '\n') + "x", "'" + std::string(n, 's')}) {
-      const auto start = std::chrono::steady_clock::now();
+      const std::clock_t start = std::clock();
       std::size_t n_bytes = 0;
       for (const auto& word : words(name, text)) n_bytes += word.size();
       EXPECT_EQ(n_bytes, text.size());
-      EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20)) << name;
+      EXPECT_LT(std::clock() - start, 20 * CLOCKS_PER_SEC) << name;
     }
   }
 }
