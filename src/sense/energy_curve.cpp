@@ -70,7 +70,7 @@ void EnergyCurve::add(const Reading& reading) {
   last_power_w_ = reading.power_w.value_or(0.0);
   if (!first) count_update(reading, energy_j != last.energy_j);
   if (first) last_update_ns_ = reading.t_ns;
-  append({reading.t_ns, energy_j, epoch_});
+  append({reading.t_ns, energy_j, epoch_, n_updates_});
 }
 
 void EnergyCurve::add_failure(std::string reason) {
@@ -106,7 +106,8 @@ CurveState EnergyCurve::at(std::int64_t t_ns) const {
   if (points_.empty() || t_ns < point(0).t_ns) return {};
   const std::size_t after = first_after(t_ns);
   const Point& before = point(after - 1);
-  CurveState state{true, before.energy_j, before.epoch, info_.update_period_s, 0.0, n_updates_};
+  CurveState state{true, before.energy_j, before.epoch, info_.update_period_s,
+                   0.0,  before.n_updates};
   const double since_s = static_cast<double>(t_ns - before.t_ns) * kNs;
   if (after == points_.size()) {  // at the newest point, or after it
     if (failing_ && t_ns > before.t_ns) return {};
@@ -123,6 +124,7 @@ CurveState EnergyCurve::at(std::int64_t t_ns) const {
   const double step_s = static_cast<double>(next.t_ns - before.t_ns) * kNs;
   state.energy_j += (next.energy_j - before.energy_j) * (since_s / step_s);
   state.dt_s += std::min(since_s, step_s - since_s);
+  if (step_s - since_s < since_s) state.n_updates = next.n_updates;
   state.power_w = power_before(after);
   return state;
 }

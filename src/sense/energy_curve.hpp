@@ -20,12 +20,12 @@ struct CurveState {
   std::uint32_t epoch = 0;      // energies of different epochs cannot be subtracted
   double dt_s = 0.0;            // how old the value may be: the sensor's update and the distance
   double power_w = 0.0;         // around that moment
-  std::uint64_t n_updates = 0;  // of the sensor until the newest point
+  std::uint64_t n_updates = 0;  // of the sensor until then
 };
 
 class EnergyCurve {
  public:
-  // Keeps the last `capacity` points (24 bytes each), at least 2.
+  // Keeps the last `capacity` points (32 bytes each), at least 2.
   EnergyCurve(SensorInfo info, double rate_hz, std::size_t capacity);
 
   // Readings not later than the last one are ignored.
@@ -47,6 +47,7 @@ class EnergyCurve {
     std::int64_t t_ns = 0;
     double energy_j = 0.0;
     std::uint32_t epoch = 0;
+    std::uint64_t n_updates = 0;
   };
   [[nodiscard]] const Point& point(std::size_t i) const;  // 0: oldest
   [[nodiscard]] std::size_t first_after(std::int64_t t_ns) const;

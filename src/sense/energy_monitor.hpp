@@ -19,7 +19,7 @@ namespace wattle::sense {
 
 struct MonitorOptions {
   double rate_hz = 0.0;  // 0: each sensor's default; a sensor is never read faster than it changes
-  std::size_t ring_points = std::size_t{1} << 16;  // a sensor: 1.5 MB, 10 minutes at 100 Hz
+  std::size_t ring_points = std::size_t{1} << 16;  // a sensor: 2 MB, 10 minutes at 100 Hz
   bool own_thread = true;                          // false: only sample_now() samples (tests)
 };
 
