@@ -41,6 +41,7 @@ int run(int argc, char** argv) {
   add_inspect(app, invocation);
   add_logits(app, invocation);
   add_quantize(app, invocation);
+  add_sense(app, invocation);
   add_synth(app, invocation);
   try {
     app.parse(argc, argv);
