@@ -70,22 +70,53 @@ void EnergyMonitor::run(const std::stop_token& stop) {
       const std::int64_t now_ns = clock_.monotonic_ns();
       if (channel.due_ns <= now_ns) {
         read(channel);
-        channel.due_ns = std::max(channel.due_ns + channel.period_ns, now_ns);
+        channel.due_ns += channel.period_ns;
+        // Held up for more than a period: what was missed is not made up for in a burst.
+        if (channel.due_ns <= now_ns) channel.due_ns = now_ns + channel.period_ns;
       }
       next_ns = std::min(next_ns, channel.due_ns);
     }
     thread_cpu_ns_ = thread_cpu_ns();
-    clock_.sleep_ns(std::min(next_ns - clock_.monotonic_ns(), kLongestSleepNs));
+    const std::int64_t left_ns = next_ns - clock_.monotonic_ns();
+    if (left_ns > 0) clock_.sleep_ns(std::min(left_ns, kLongestSleepNs));
   }
 }
 
+template <class Work>
+auto EnergyMonitor::on_callers_time(const Work& work) {
+  struct Charge {
+    std::atomic<std::int64_t>& account_ns;
+    std::int64_t start_ns = thread_cpu_ns();
+    ~Charge() { account_ns += thread_cpu_ns() - start_ns; }
+  };
+  const Charge charge{caller_cpu_ns_};
+  const std::lock_guard lock(mutex_);
+  return work();
+}
+
+void EnergyMonitor::read_all() {
+  for (Channel& channel : channels_) read(channel);
+}
+
 void EnergyMonitor::sample_now() {
-  const std::int64_t cpu_ns = thread_cpu_ns();
-  {
-    const std::lock_guard lock(mutex_);
-    for (Channel& channel : channels_) read(channel);
-  }
-  caller_cpu_ns_ += thread_cpu_ns() - cpu_ns;
+  on_callers_time([this] { read_all(); });
+}
+
+// One lock for time, reading and mark: however long another thread holds this one up, the mark
+// stands beside its own reading.
+Mark EnergyMonitor::begin() {
+  return on_callers_time([this] {
+    read_all();
+    return mark_locked(clock_.monotonic_ns());
+  });
+}
+
+Mark EnergyMonitor::end() {
+  return on_callers_time([this] {
+    const std::int64_t t_ns = clock_.monotonic_ns();
+    read_all();
+    return mark_locked(t_ns);
+  });
 }
 
 Mark EnergyMonitor::mark_locked(std::int64_t t_ns) const {
@@ -101,17 +132,6 @@ Mark EnergyMonitor::mark_locked(std::int64_t t_ns) const {
 Mark EnergyMonitor::mark_at(std::int64_t t_ns) const {
   const std::lock_guard lock(mutex_);
   return mark_locked(t_ns);
-}
-
-Mark EnergyMonitor::begin() {
-  sample_now();
-  return mark_at(clock_.monotonic_ns());
-}
-
-Mark EnergyMonitor::end() {
-  const std::int64_t t_ns = clock_.monotonic_ns();
-  sample_now();
-  return mark_at(t_ns);
 }
 
 double EnergyMonitor::power_interval_s() const {

@@ -83,6 +83,9 @@ class EnergyMonitor {
   };
   void run(const std::stop_token& stop);
   void read(Channel& channel);  // mutex held
+  void read_all();              // mutex held
+  template <class Work>
+  auto on_callers_time(const Work& work);
   [[nodiscard]] Mark mark_locked(std::int64_t t_ns) const;
   [[nodiscard]] std::optional<double> power_locked(std::int64_t from_ns, std::int64_t to_ns) const;
   [[nodiscard]] std::optional<std::int64_t> oldest_locked() const;
