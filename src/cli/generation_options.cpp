@@ -67,8 +67,8 @@ void StreamingObserver::prefill_end() {
 bool StreamingObserver::token(const engine::GeneratedToken& token, std::string_view text) {
   print(text);
   last_token_ns_ = clock_.monotonic_ns();
-  if (n_tokens_++ == 0) first_token_ns_ = last_token_ns_;
-  layers_ += token.layers;
+  if (tokens_.empty()) first_token_ns_ = last_token_ns_;
+  tokens_.push_back(token);
   return true;
 }
 
@@ -86,7 +86,7 @@ void StreamingObserver::print(std::string_view text) const {
 }
 
 double StreamingObserver::ttft_ms() const {
-  const std::int64_t end = n_tokens_ > 0 ? first_token_ns_ : prefill_end_ns_;
+  const std::int64_t end = !tokens_.empty() ? first_token_ns_ : prefill_end_ns_;
   return static_cast<double>(end - begin_ns_) / 1e6;
 }
 
@@ -97,12 +97,15 @@ double StreamingObserver::prefill_tokens_per_s() const {
 
 double StreamingObserver::decode_tokens_per_s() const {
   const auto elapsed_ns = static_cast<double>(last_token_ns_ - first_token_ns_);
-  return n_tokens_ > 1 && elapsed_ns > 0 ? static_cast<double>(n_tokens_ - 1) * 1e9 / elapsed_ns
-                                         : 0.0;
+  return tokens_.size() > 1 && elapsed_ns > 0
+             ? static_cast<double>(tokens_.size() - 1) * 1e9 / elapsed_ns
+             : 0.0;
 }
 
 double StreamingObserver::mean_layers() const {
-  return n_tokens_ > 0 ? static_cast<double>(layers_) / static_cast<double>(n_tokens_) : 0.0;
+  std::uint64_t layers = 0;
+  for (const auto& token : tokens_) layers += token.layers;
+  return tokens_.empty() ? 0.0 : static_cast<double>(layers) / static_cast<double>(tokens_.size());
 }
 
 std::string cost_line(const engine::GenerateResult& result, const StreamingObserver& observer,
@@ -117,6 +120,35 @@ std::string cost_line(const engine::GenerateResult& result, const StreamingObser
     line += fmt::format(", {:.1f} of {} layers", observer.mean_layers(), n_layers);
   }
   return line + fmt::format(", stop: {}", engine::stop_reason_name(result.stop));
+}
+
+std::string cost_line(const meter::InferenceRecord& record, std::uint32_t n_layers) {
+  std::string line = fmt::format("{} + {} tokens", record.n_prompt_tokens, record.n_output_tokens);
+  if (record.ttft_ms) line += fmt::format(", ttft {:.0f} ms", *record.ttft_ms);
+  if (record.prefill_tokens_per_s) {
+    line += fmt::format(", prefill {:.1f} tok/s", *record.prefill_tokens_per_s);
+  }
+  if (record.decode_tokens_per_s) {
+    line += fmt::format(", decode {:.1f} tok/s", *record.decode_tokens_per_s);
+  }
+  if (record.n_output_tokens > 0 && record.mean_layers < n_layers) {
+    line += fmt::format(", {:.1f} of {} layers", record.mean_layers, n_layers);
+  }
+  if (record.energy && record.energy_source) {
+    const auto& energy = *record.energy;
+    line += fmt::format(", {:.3g} J", energy.gross_j);
+    if (energy.net_j) line += fmt::format(" gross, {:.3g} J net", *energy.net_j);
+    if (record.energy_per_output_token_j_gross) {
+      line += fmt::format(", {:.3g} J/token", *record.energy_per_output_token_j_gross);
+    }
+    line += fmt::format(" ± {:.0f} % ({}: {})", 100.0 * energy.uncertainty_j / energy.gross_j,
+                        record.energy_source->kind == "model" ? "modelled, not measured"
+                                                              : record.energy_source->kind,
+                        record.energy_source->scope);
+  } else {
+    line += ", no energy figure";
+  }
+  return line + fmt::format(", stop: {}", record.stop_reason);
 }
 
 }  // namespace wattle::cli

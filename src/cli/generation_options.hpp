@@ -10,6 +10,7 @@
 
 #include "base/clock.hpp"
 #include "engine/generate.hpp"
+#include "meter/inference_record.hpp"
 
 namespace wattle::cli {
 
@@ -49,14 +50,14 @@ class StreamingObserver final : public engine::GenerateObserver {
   // Tokens after the first per second; 0 if there are none.
   [[nodiscard]] double decode_tokens_per_s() const;
   [[nodiscard]] double mean_layers() const;
+  [[nodiscard]] const std::vector<engine::GeneratedToken>& tokens() const { return tokens_; }
 
  private:
   void print(std::string_view text) const;
   const Clock& clock_;
   bool print_;
   std::size_t n_prompt_ = 0;
-  std::size_t n_tokens_ = 0;
-  std::uint64_t layers_ = 0;
+  std::vector<engine::GeneratedToken> tokens_;
   std::int64_t begin_ns_ = 0;
   std::int64_t prefill_end_ns_ = 0;
   std::int64_t first_token_ns_ = 0;
@@ -66,5 +67,8 @@ class StreamingObserver final : public engine::GenerateObserver {
 // "12 + 40 tokens, ttft 81 ms, prefill 148.1 tok/s, decode 61.2 tok/s, stop: end_of_text"
 [[nodiscard]] std::string cost_line(const engine::GenerateResult& result,
                                     const StreamingObserver& observer, std::uint32_t n_layers);
+// The same with energy: "…, 0.52 J gross (13 mJ/token ± 9 %, modelled: all cores, 5–15 W), stop:
+// …".
+[[nodiscard]] std::string cost_line(const meter::InferenceRecord& record, std::uint32_t n_layers);
 
 }  // namespace wattle::cli

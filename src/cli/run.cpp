@@ -2,12 +2,15 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "base/atomic_file.hpp"
+#include "base/interrupt.hpp"
 #include "base/json.hpp"
 #include "cli/command.hpp"
 #include "cli/generation_options.hpp"
 #include "cli/standard_input.hpp"
+#include "meter/measure.hpp"
 
 namespace wattle::cli {
 namespace {
@@ -17,6 +20,8 @@ struct RunOptions : GenerationOptions {
   std::string file;
   bool no_special = false;
   bool raw_tokens = false;
+  bool no_energy = false;
+  double idle_seconds = 0.0;
 };
 
 Result<std::string> read_prompt(const RunOptions& options) {
@@ -25,23 +30,14 @@ Result<std::string> read_prompt(const RunOptions& options) {
   return read_standard_input();
 }
 
-Json to_json(const engine::Model& model, const engine::GenerateResult& result,
-             const StreamingObserver& observer) {
-  Json json;
-  json["model"] = model.config().name;
-  json["precision"] = model.precision();
+// The record under the field's names, then what only `run` knows: every token's depth and entropy.
+Json describe(const meter::InferenceRecord& record, const engine::Model& model,
+              const StreamingObserver& observer) {
+  Json json = meter::to_json(record);
   json["isa"] = model.isa();
   json["threads"] = model.threads();
-  json["text"] = result.text;
-  json["stop"] = engine::stop_reason_name(result.stop);
-  json["n_prompt_tokens"] = result.n_prompt_tokens;
-  json["n_output_tokens"] = result.tokens.size();
-  json["ttft_ms"] = observer.ttft_ms();
-  json["prefill_tokens_per_s"] = observer.prefill_tokens_per_s();
-  json["decode_tokens_per_s"] =
-      result.tokens.size() > 1 ? Json(observer.decode_tokens_per_s()) : Json(nullptr);
   json["tokens"] = Json::array();
-  for (const auto& token : result.tokens) {
+  for (const auto& token : observer.tokens()) {
     json["tokens"].push_back({{"id", token.id},
                               {"layers", token.layers},
                               {"entropy_nats", token.entropy_nats},
@@ -53,22 +49,27 @@ Json to_json(const engine::Model& model, const engine::GenerateResult& result,
 Result<int> run(const RunOptions& options) {
   WATTLE_TRY(const std::string prompt, read_prompt(options));
   WATTLE_TRY(const OpenModel open, open_model(options));
-  const auto tokens = open.model->tokenizer().encode(
-      prompt, {.add_special = !options.no_special, .parse_special = true});
-  const SystemClock clock;
+  SystemClock clock;
+  meter::MeterOptions meter_options;
+  meter_options.energy = !options.no_energy;
+  meter_options.encode = {.add_special = !options.no_special, .parse_special = true};
+  WATTLE_TRY(const auto meter, meter::Meter::create(meter_options, clock));
+  if (options.idle_seconds > 0) {
+    WATTLE_TRY([[maybe_unused]] const auto idle, meter->measure_idle(options.idle_seconds));
+  }
   StreamingObserver observer(clock, !options.json && !options.raw_tokens);
-  WATTLE_TRY(const auto result,
-             engine::generate(*open.session, tokens, options.generate, &observer));
+  WATTLE_TRY(const auto record, meter->measure(*open.session, prompt, options.generate, &observer));
   if (options.json) {
-    fmt::print("{}\n", dump_json(to_json(*open.model, result, observer), 2));
+    fmt::print("{}\n", dump_json(describe(record, *open.model, observer), 2));
   } else if (options.raw_tokens) {
-    for (std::size_t i = 0; i < result.tokens.size(); ++i) {
-      fmt::print("{}{}", i == 0 ? "" : " ", result.tokens[i].id);
+    std::string separator;
+    for (const auto& token : observer.tokens()) {
+      fmt::print("{}{}", std::exchange(separator, " "), token.id);
     }
     fmt::print("\n");
   }
-  fmt::print(stderr, "{}\n", cost_line(result, observer, open.model->config().n_layers));
-  return result.stop == engine::StopReason::cancelled ? kInterrupted : kOk;
+  fmt::print(stderr, "{}\n", cost_line(record, open.model->config().n_layers));
+  return interrupted() ? kInterrupted : kOk;
 }
 
 }  // namespace
@@ -84,6 +85,11 @@ void add_run(CLI::App& app, Invocation& invocation) {
   command->add_flag("--no-special", options->no_special,
                     "Do not put the model's begin-of-text token before the prompt");
   command->add_flag("--raw-tokens", options->raw_tokens, "Print token ids instead of text");
+  command->add_flag("--no-energy", options->no_energy, "Measure times only");
+  command
+      ->add_option("--idle", options->idle_seconds,
+                   "Measure idle power for so many seconds first, to give net energy too")
+      ->check(CLI::Range(0.0, 3600.0));
   command->add_flag("--json", options->json, "Print JSON with every token's depth and entropy");
   command->footer(
       "The prompt is given to the model as it is; names of control tokens in it are recognised.\n"
