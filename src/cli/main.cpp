@@ -41,8 +41,13 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::help);
   Invocation invocation;
+  add_tokenize(app, invocation);
+  add_bench(app, invocation);
+  add_chat(app, invocation);
   add_inspect(app, invocation);
+  add_logits(app, invocation);
   add_quantize(app, invocation);
+  add_run(app, invocation);
   add_synth(app, invocation);
   try {
     app.parse(argc, argv);
