@@ -51,8 +51,8 @@ int run(const Options& options) {
                    {"file_bytes", made->file_bytes}};
     fmt::print("{}\n", dump_json(out, 2));
   } else {
-    fmt::print("{}: {} with random {} weights, {:.2f} billion parameters, {}\n", options.out,
-               shape->name, engine::info(*type).name, static_cast<double>(made->n_parameters) / 1e9,
+    fmt::print("{}: {} with random {} weights, {:.4g} million parameters, {}\n", options.out,
+               shape->name, engine::info(*type).name, static_cast<double>(made->n_parameters) / 1e6,
                format_bytes(made->file_bytes));
   }
   return kOk;
