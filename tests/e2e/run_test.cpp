@@ -1,0 +1,104 @@
+// wattle run, chat and logits as a user calls them, on a small model of random weights.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/json.hpp"
+#include "base/test_folder.hpp"
+#include "e2e/run_program.hpp"
+#include "engine/test_model.hpp"
+
+namespace wattle::e2e {
+namespace {
+
+class RunCommand : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(engine::TestModel({}).write(path_)); }
+  TestFolder folder_;
+  std::string path_ = (folder_.path() / "model.gguf").string();
+};
+
+TEST_F(RunCommand, PrintsTheAnswerAndOneLineOfCost) {
+  const Outcome outcome =
+      run_wattle({"run", "-m", path_, "-p", "hello", "-n", "8", "--ignore-eos"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_FALSE(outcome.out.empty());
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  EXPECT_NE(outcome.err.find("+ 8 tokens"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("stop: max_tokens"), std::string::npos) << outcome.err;
+}
+
+TEST_F(RunCommand, JsonHasTheSameTextWhereverThePromptComesFrom) {
+  const auto text_of = [&](std::vector<std::string> arguments, const std::string& input) {
+    arguments.insert(arguments.begin(), {"run", "-m", path_, "-n", "6", "--json", "--ignore-eos"});
+    const Outcome outcome = run_wattle(arguments, input);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    const auto json = parse_json(outcome.out, "output");
+    EXPECT_TRUE(json) << outcome.out;
+    EXPECT_EQ((*json)["tokens"].size(), 6U);
+    EXPECT_EQ((*json)["n_output_tokens"], 6);
+    return (*json)["text"].get<std::string>();
+  };
+  const auto file = folder_.write("prompt.txt", "good day").string();
+  const std::string text = text_of({"-p", "good day"}, "");
+  EXPECT_EQ(text_of({"-f", file}, ""), text);
+  EXPECT_EQ(text_of({"-p", "-"}, "good day"), text);
+  EXPECT_EQ(text_of({}, "good day"), text);
+  EXPECT_EQ(text_of({"-p", "good day", "--exit-entropy", "-1"}, ""), text);
+}
+
+TEST_F(RunCommand, AnEmptyPromptIsOnlyTheBeginOfTextToken) {
+  EXPECT_EQ(run_wattle({"run", "-m", path_, "-p", "", "-n", "1"}).exit_code, 0);
+  const Outcome outcome = run_wattle({"run", "-m", path_, "-p", "", "--no-special"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_NE(outcome.err.find("no tokens"), std::string::npos) << outcome.err;
+}
+
+TEST_F(RunCommand, WrongRequestsHaveExitCodesAndRemedies) {
+  const Outcome missing = run_wattle({"run", "-m", "/nowhere.gguf", "-p", "x"});
+  EXPECT_EQ(missing.exit_code, 4);
+  EXPECT_NE(missing.err.find("/nowhere.gguf"), std::string::npos);
+  EXPECT_EQ(run_wattle({"run", "-m", folder_.write("bad.gguf", "no model").string(), "-p", "x"})
+                .exit_code,
+            3);
+  const Outcome longer = run_wattle({"run", "-m", path_, "-p", std::string(500, 'x')});
+  EXPECT_EQ(longer.exit_code, 2);
+  EXPECT_NE(longer.err.find("the context 64"), std::string::npos) << longer.err;
+  const Outcome deep = run_wattle({"run", "-m", path_, "-p", "x", "--exit-layer", "9"});
+  EXPECT_EQ(deep.exit_code, 2);
+  EXPECT_NE(deep.err.find("3 layers"), std::string::npos) << deep.err;
+}
+
+TEST_F(RunCommand, ChatKeepsTheContextUntilReset) {
+  const Outcome outcome = run_wattle({"chat", "-m", path_, "-n", "3", "--ignore-eos"},
+                                     "hi\nmore\n/reset\nhi\n/exit\nnever\n");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  std::vector<std::string> lines;
+  std::string answer;
+  for (const char c : outcome.out) {
+    if (c == '\n') {
+      lines.push_back(answer);
+      answer.clear();
+    } else {
+      answer += c;
+    }
+  }
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '['), 3) << outcome.err;
+  ASSERT_GE(lines.size(), 3U) << outcome.out;
+  EXPECT_EQ(lines.front(), lines.back()) << "a reset conversation starts afresh";
+}
+
+TEST_F(RunCommand, LogitsAreJsonWithTheFieldsOfTheReferenceData) {
+  const Outcome outcome = run_wattle({"logits", "-m", path_, "--tokens", "1 2 3", "--json"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto json = parse_json(outcome.out, "output");
+  ASSERT_TRUE(json) << outcome.out;
+  EXPECT_EQ((*json)["n_vocab"], 320);
+  ASSERT_EQ((*json)["positions"].size(), 3U);
+  EXPECT_EQ((*json)["positions"][2]["logits_first_64"].size(), 64U);
+  EXPECT_EQ(run_wattle({"logits", "-m", path_, "--tokens", "1 x"}).exit_code, 2);
+  EXPECT_EQ(run_wattle({"logits", "-m", path_, "--tokens", "1 999"}).exit_code, 2);
+}
+
+}  // namespace
+}  // namespace wattle::e2e
