@@ -31,6 +31,23 @@ std::optional<double> idle_drift(const SessionInfo& session) {
          session.idle_before->power_w;
 }
 
+void take_energy(Block& block, const meter::BlockEnergy& window) {
+  block.seconds = window.seconds;
+  block.busy_seconds = window.prefill_seconds + window.decode_seconds + window.other_seconds;
+  block.n_sensor_updates = window.n_updates;
+  block.energy_source = window.source;
+  block.energy_prefill = window.prefill;
+  block.energy_decode = window.decode;
+  block.energy_between = window.between;
+  block.avg_power_w = window.avg_power_w;
+  block.peak_power_w = window.peak_power_w;
+  block.flags = window.flags;
+  block.energy = window.energy;
+  if (!block.energy || !window.between) return;
+  block.energy->gross_j -= window.between->gross_j;
+  if (block.energy->net_j && window.between->net_j) *block.energy->net_j -= *window.between->net_j;
+}
+
 bool left_out_of_aggregates(const std::vector<std::string>& flags) {
   constexpr std::array<std::string_view, 2> kReasons = {"throttled", "clock changed"};
   return std::any_of(flags.begin(), flags.end(), [&](const std::string& flag) {

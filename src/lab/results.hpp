@@ -51,15 +51,20 @@ struct Block {
   int part = 0;
   bool closed = false;  // the window was closed and its energy is known or unknowable
   bool completes_trial = false;
-  double started_s = 0.0, seconds = 0.0;  // since the session started; length of the window
+  double started_s = 0.0;     // since the session started
+  double seconds = 0.0;       // length of the window
+  double busy_seconds = 0.0;  // inside answers; the rest is the lab's own work and nobody's energy
   int n_passes = 0;
   std::uint64_t n_requests = 0, n_prompt_tokens = 0, n_output_tokens = 0;  // without warm-up
   std::uint64_t n_sensor_updates = 0;
   std::optional<meter::EnergySource> energy_source;
-  std::optional<meter::Energy> energy;
+  std::optional<meter::Energy> energy;  // of the answers: the window without what lies between them
+  std::optional<meter::Energy> energy_prefill, energy_decode, energy_between;
   std::optional<double> avg_power_w, peak_power_w;
   std::vector<std::string> flags;
 };
+// Takes the energy side of a closed window over; counts of tokens and passes are the caller's.
+void take_energy(Block& block, const meter::BlockEnergy& window);
 
 struct StoredRecord {
   std::int64_t block_id = 0, configuration_id = 0;

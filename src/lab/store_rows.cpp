@@ -17,10 +17,48 @@ Json baseline_to_json(const std::optional<meter::IdleBaseline>& baseline) {
           {"seconds", baseline->seconds}};
 }
 
-std::optional<meter::IdleBaseline> baseline_from_json(const Json& json) {
-  if (!json.is_object()) return std::nullopt;
-  return meter::IdleBaseline{json.value("power_w", 0.0), json.value("standard_error_w", 0.0),
-                             json.value("seconds", 0.0)};
+void energy_to_json(Json& json, const char* name, const std::optional<meter::Energy>& energy) {
+  if (!energy) return;
+  json[name] = {{"gross_j", energy->gross_j},
+                {"uncertainty_j", energy->uncertainty_j},
+                {"boundary_j", energy->boundary_j},
+                {"sensor_j", energy->sensor_j}};
+  if (energy->net_j) json[name]["net_j"] = *energy->net_j;
+  if (energy->baseline_j) json[name]["baseline_j"] = *energy->baseline_j;
+}
+
+std::optional<double> optional_number(const Json& json, const char* key) {
+  if (!json.is_object() || !json.contains(key) || !json[key].is_number()) return std::nullopt;
+  return json[key].get<double>();
+}
+
+std::optional<meter::IdleBaseline> baseline_from_json(const Json& details, const char* key) {
+  if (!details.contains(key)) return std::nullopt;
+  const auto power_w = optional_number(details[key], "power_w");
+  if (!power_w) return std::nullopt;
+  return meter::IdleBaseline{*power_w,
+                             optional_number(details[key], "standard_error_w").value_or(0.0),
+                             optional_number(details[key], "seconds").value_or(0.0)};
+}
+
+std::string text_or_empty(const Json& json, const char* key) {
+  if (!json.is_object() || !json.contains(key) || !json[key].is_string()) return {};
+  return json[key].get<std::string>();
+}
+
+std::optional<meter::Energy> energy_from_json(const Json& all, const char* name) {
+  if (!all.is_object() || !all.contains(name) || !all[name].is_object()) return std::nullopt;
+  const Json& json = all[name];
+  const auto gross_j = optional_number(json, "gross_j");
+  if (!gross_j) return std::nullopt;
+  meter::Energy energy;
+  energy.gross_j = *gross_j;
+  energy.net_j = optional_number(json, "net_j");
+  energy.uncertainty_j = optional_number(json, "uncertainty_j").value_or(0.0);
+  energy.boundary_j = optional_number(json, "boundary_j").value_or(0.0);
+  energy.sensor_j = optional_number(json, "sensor_j").value_or(0.0);
+  energy.baseline_j = optional_number(json, "baseline_j");
+  return energy;
 }
 
 std::vector<std::string> texts_of(const Json& json) {
@@ -41,14 +79,15 @@ Result<SessionInfo> read_session(const Statement& row) {
   if (!details.is_object()) {
     return fail(ErrorCode::invalid_format, "results database: a session is not an object");
   }
-  session.machine = details.value("machine", Json::object());
-  session.idle_before = baseline_from_json(details.value("idle_before", Json()));
-  session.idle_after = baseline_from_json(details.value("idle_after", Json()));
-  session.flags = texts_of(details.value("flags", Json::array()));
-  const Json source = details.value("energy_source", Json());
-  if (source.is_object()) {
-    session.energy_source = meter::EnergySource{
-        source.value("sensor", ""), source.value("kind", ""), source.value("scope", "")};
+  if (details.contains("machine")) session.machine = details["machine"];
+  session.idle_before = baseline_from_json(details, "idle_before");
+  session.idle_after = baseline_from_json(details, "idle_after");
+  if (details.contains("flags")) session.flags = texts_of(details["flags"]);
+  if (details.contains("energy_source")) {
+    const Json& source = details["energy_source"];
+    session.energy_source =
+        meter::EnergySource{text_or_empty(source, "sensor"), text_or_empty(source, "kind"),
+                            text_or_empty(source, "scope")};
   }
   return session;
 }
@@ -65,6 +104,7 @@ Result<Block> read_block(const Statement& row) {
   block.completes_trial = row.integer(c++) != 0;
   block.started_s = row.real(c++);
   block.seconds = row.real(c++);
+  block.busy_seconds = row.real(c++);
   block.n_passes = static_cast<int>(row.integer(c++));
   block.n_requests = static_cast<std::uint64_t>(row.integer(c++));
   block.n_prompt_tokens = static_cast<std::uint64_t>(row.integer(c++));
@@ -73,11 +113,12 @@ Result<Block> read_block(const Statement& row) {
   if (!row.is_null(c)) {
     block.energy_source = meter::EnergySource{row.text(c), row.text(c + 1), row.text(c + 2)};
   }
-  c += 3;
-  if (!row.is_null(c)) {
-    block.energy = meter::Energy{row.real(c), row.optional_real(c + 1), row.real(c + 2)};
-  }
-  c += 3;
+  c += 5;  // energy_j_gross and energy_j_net repeat what `energy` holds
+  WATTLE_TRY(const Json energy, parse_json(row.text(c++), "block of the results database"));
+  block.energy = energy_from_json(energy, "answers");
+  block.energy_prefill = energy_from_json(energy, "prefill");
+  block.energy_decode = energy_from_json(energy, "decode");
+  block.energy_between = energy_from_json(energy, "between");
   block.avg_power_w = row.optional_real(c++);
   block.peak_power_w = row.optional_real(c++);
   WATTLE_TRY(const Json flags, parse_json(row.text(c), "block of the results database"));
@@ -187,12 +228,12 @@ Json session_details(const SessionInfo& session) {
 Status insert_block(Database& database, const Block& block) {
   WATTLE_TRY(Statement insert, database.prepare(R"sql(
 INSERT INTO block VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,
-                          ?21,?22,?23)
+                          ?21,?22,?23,?24)
 ON CONFLICT (id) DO UPDATE SET
-  closed=?6, completes_trial=?7, started_s=?8, seconds=?9, n_passes=?10, n_requests=?11,
-  n_prompt_tokens=?12, n_output_tokens=?13, n_sensor_updates=?14, energy_sensor=?15,
-  energy_kind=?16, energy_scope=?17, energy_j_gross=?18, energy_j_net=?19,
-  energy_uncertainty_j=?20, avg_power_w=?21, peak_power_w=?22, flags=?23)sql"));
+  closed=?6, completes_trial=?7, started_s=?8, seconds=?9, busy_seconds=?10, n_passes=?11,
+  n_requests=?12, n_prompt_tokens=?13, n_output_tokens=?14, n_sensor_updates=?15,
+  energy_sensor=?16, energy_kind=?17, energy_scope=?18, energy_j_gross=?19, energy_j_net=?20,
+  energy=?21, avg_power_w=?22, peak_power_w=?23, flags=?24)sql"));
   if (block.id == 0) {
     insert.bind_null();
   } else {
@@ -206,6 +247,7 @@ ON CONFLICT (id) DO UPDATE SET
       .bind(std::int64_t{block.completes_trial})
       .bind(block.started_s)
       .bind(block.seconds)
+      .bind(block.busy_seconds)
       .bind(std::int64_t{block.n_passes})
       .bind(static_cast<std::int64_t>(block.n_requests))
       .bind(static_cast<std::int64_t>(block.n_prompt_tokens))
@@ -219,10 +261,16 @@ ON CONFLICT (id) DO UPDATE SET
     insert.bind_null().bind_null().bind_null();
   }
   if (block.energy) {
-    insert.bind(block.energy->gross_j).bind(block.energy->net_j).bind(block.energy->uncertainty_j);
+    insert.bind(block.energy->gross_j).bind(block.energy->net_j);
   } else {
-    insert.bind_null().bind_null().bind_null();
+    insert.bind_null().bind_null();
   }
+  Json energy = Json::object();
+  energy_to_json(energy, "answers", block.energy);
+  energy_to_json(energy, "prefill", block.energy_prefill);
+  energy_to_json(energy, "decode", block.energy_decode);
+  energy_to_json(energy, "between", block.energy_between);
+  insert.bind(dump_json(energy));
   return insert.bind(block.avg_power_w)
       .bind(block.peak_power_w)
       .bind(dump_json(Json(block.flags)))

@@ -17,11 +17,12 @@ CREATE TABLE block (
   configuration_id INTEGER NOT NULL REFERENCES configuration(id),
   trial INTEGER NOT NULL, part INTEGER NOT NULL,
   closed INTEGER NOT NULL, completes_trial INTEGER NOT NULL,
-  started_s REAL NOT NULL, seconds REAL NOT NULL, n_passes INTEGER NOT NULL,
+  started_s REAL NOT NULL, seconds REAL NOT NULL, busy_seconds REAL NOT NULL,
+  n_passes INTEGER NOT NULL,
   n_requests INTEGER NOT NULL, n_prompt_tokens INTEGER NOT NULL, n_output_tokens INTEGER NOT NULL,
   n_sensor_updates INTEGER NOT NULL,
   energy_sensor TEXT, energy_kind TEXT, energy_scope TEXT,
-  energy_j_gross REAL, energy_j_net REAL, energy_uncertainty_j REAL,
+  energy_j_gross REAL, energy_j_net REAL, energy TEXT NOT NULL,
   avg_power_w REAL, peak_power_w REAL, flags TEXT NOT NULL,
   UNIQUE (configuration_id, trial, part)) STRICT;
 CREATE TABLE record (
@@ -31,7 +32,7 @@ CREATE TABLE record (
   trial INTEGER NOT NULL, pass INTEGER NOT NULL, prompt_index INTEGER NOT NULL,
   prompt_id TEXT NOT NULL, warmup INTEGER NOT NULL,
   n_prompt_tokens INTEGER NOT NULL, n_output_tokens INTEGER NOT NULL,
-  ttft_ms REAL NOT NULL, tpot_ms REAL, e2e_latency_ms REAL NOT NULL,
+  ttft_ms REAL, tpot_ms REAL, e2e_latency_ms REAL NOT NULL,
   energy_j_gross REAL, energy_j_net REAL, correct INTEGER,
   json TEXT NOT NULL,
   UNIQUE (block_id, pass, prompt_index)) STRICT;
