@@ -35,7 +35,8 @@ std::string panel_script(const Panel& panel, const std::vector<const SummaryRow*
   const double limit = longest * 1.22;
   std::string script = fmt::format(
       "set lmargin at screen {}\nset rmargin at screen {}\nunset label\n"
-      "set xrange [0:{:.9g}]\nset xlabel {} tc rgb '#112233'\n",
+      "set xrange [0:{:.9g}]\n"
+      "set label {} at graph 0,first 1.05 left tc rgb '#112233' font 'sans-serif:Bold,13'\n",
       panel.left, panel.right, limit, gnuplot_quote(panel.title));
   std::string plot;
   SplitMix64 random(7);
@@ -71,7 +72,9 @@ std::string panel_script(const Panel& panel, const std::vector<const SummaryRow*
     plot += fmt::format(
         "${0} using 1:2 with points pt 7 ps 0.22 lc rgb '#a8{1}', "
         "${0}b using 1:6:($5-$1):(0) with vectors nohead lw 1.2 lc rgb '{2}', "
-        "${0}b using 3:6:2:4:($6-0.26):($6+0.26) with boxxyerror fs solid 0.35 border lc rgb "
+        "${0}b using 3:6:2:4:($6-0.26):($6+0.26) with boxxyerror lc rgb '{2}' fs transparent solid "
+        "0.3 "
+        "border lc rgb '{2}', "
         "'{2}', "
         "${0}b using 3:($6-0.36):(0):(0.72) with vectors nohead lw 2.5 lc rgb '{2}', ",
         name, colour.substr(1), colour);
@@ -100,12 +103,12 @@ std::vector<FigureScript> latency_scripts(const Results& results, const Summary&
     }
     if (rows.empty()) continue;
     Frame frame;
-    frame.height = 70.0 + kRowHeight * static_cast<double>(rows.size());
-    frame.bottom = 50.0 / frame.height;
-    frame.top = 1.0 - 8.0 / frame.height;
+    frame.height = 66.0 + kRowHeight * static_cast<double>(rows.size());
+    frame.bottom = 28.0 / frame.height;
+    frame.top = 1.0 - 4.0 / frame.height;
     std::string script = preamble(frame);
     script += fmt::format(
-        "set multiplot\nset border 1\nset grid noytics\nunset ytics\nset yrange [{}:0.6]\n",
+        "set multiplot\nset border 1\nset grid noytics\nunset ytics\nset yrange [{}:1.6]\n",
         0.4 - static_cast<double>(rows.size()));
     script += panel_script({"time to first token, ms", 0.17, 0.56, &SummaryRow::ttft_ms, ttft_ms},
                            rows, summary, true);

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
+#include "base/text_table.hpp"
 #include "lab/figures.hpp"
 #include "lab/findings.hpp"
 #include "lab/format.hpp"
@@ -66,15 +68,21 @@ class LabelPlacer {
       double dx, dy;
       int align;  // −1 right-aligned, 0 centred, 1 left-aligned
     };
-    constexpr Offset kOffsets[] = {{0, 16, 0},   {0, -16, 0},   {13, 0, 1},    {-13, 0, -1},
-                                   {11, 13, 1},  {11, -13, 1},  {-11, 13, -1}, {-11, -13, -1},
-                                   {0, 30, 0},   {0, -30, 0},   {24, 24, 1},   {-24, 24, -1},
-                                   {24, -24, 1}, {-24, -24, -1}};
+    // The free side of a point on the front is above and to the left, of any other below and to
+    // the right.
+    constexpr Offset kFrontOffsets[] = {{-9, 11, -1}, {-12, 0, -1}, {0, 17, 0},    {-9, 26, -1},
+                                        {0, 31, 0},   {10, 12, 1},  {-24, 24, -1}, {-12, -13, -1},
+                                        {12, 0, 1},   {11, -13, 1}, {0, -17, 0},   {24, -26, 1}};
+    constexpr Offset kOtherOffsets[] = {{10, -11, 1}, {12, 0, 1},    {0, -17, 0}, {-10, -11, -1},
+                                        {10, 12, 1},  {-12, 0, -1},  {0, 17, 0},  {20, -24, 1},
+                                        {0, -30, 0},  {-10, 12, -1}, {24, 24, 1}, {-24, -24, -1}};
+    const std::span<const Offset> offsets =
+        strong ? std::span<const Offset>(kFrontOffsets) : std::span<const Offset>(kOtherOffsets);
     const auto [px, py] = pixel(point);
-    const double width = 7.2 * static_cast<double>(text.size());
+    const double width = 7.2 * static_cast<double>(display_width(text));
     const Offset* chosen = nullptr;
     Box box{};
-    for (const auto& offset : kOffsets) {
+    for (const auto& offset : offsets) {
       const double cx = px + offset.dx;
       const double left = offset.align > 0 ? cx : offset.align < 0 ? cx - width : cx - width / 2;
       box = {left, py + offset.dy - 8, left + width, py + offset.dy + 8};
@@ -200,9 +208,9 @@ std::optional<FigureScript> trade_script(const Summary& summary, const std::stri
     }
     data += "EOD\n";
   };
-  if (front.size() > 1) {
+  if (!front.empty()) {
     add_block("front", front);
-    plot += "$front using 1:2 with lines lw 13 lc rgb '#d8f5a623', ";
+    plot += "$front using 1:2 with fsteps lw 1.2 dashtype 3 lc rgb '#112233', ";
   }
   LabelPlacer labels(frame, x, y);
   for (const auto& point : points) labels.block(point);
@@ -224,7 +232,8 @@ std::optional<FigureScript> trade_script(const Summary& summary, const std::stri
     plot += fmt::format(
         "${0} using 1:2:3:4:5:6 with xyerrorbars pt 0 lw 1 lc rgb '#a0{1}', "
         "${0} using 1:2 with lines lw 2 lc rgb '{2}', "
-        "${0} using 1:2 with points pt 7 ps 0.75 lc rgb '{2}', ",
+        "${0} using 1:($7>0?$2:NaN) with points pt 7 ps 0.95 lc rgb '{2}', "
+        "${0} using 1:($7>0?NaN:$2) with points pt 7 ps 0.5 lc rgb '{2}', ",
         block, colour.substr(1), colour);
   }
   // The points worth naming get their place first.
@@ -247,8 +256,8 @@ std::optional<FigureScript> trade_script(const Summary& summary, const std::stri
   figure.caption =
       judged
           ? "Accuracy against energy per output token. Each line is a precision, each point an "
-            "exit layer; bars are 95 % intervals. The wide band is the Pareto front: no other "
-            "configuration is both cheaper and more accurate than a point on it."
+            "exit layer; bars are 95 % intervals. The large, named points on the dotted stairs are "
+            "the Pareto front: nothing else is both cheaper and more accurate."
           : "Speed against energy per output token: each line is a precision, each point an exit "
             "layer; bars are 95 % intervals. This suite has no expected answers, so there is no "
             "accuracy.";

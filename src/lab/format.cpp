@@ -44,9 +44,11 @@ std::string format_joules(const std::optional<Estimate>& estimate) {
   const double value = estimate->value * scale.factor;
   if (!estimate->ci95) return fmt::format("{} ± ? {}", three_digits(value), scale.unit);
   const double half = 0.5 * (estimate->ci95->high - estimate->ci95->low) * scale.factor;
-  return fmt::format("{:.{}f} ± {:.{}f} {}", value, decimals_of(value, 3), half,
-                     std::max(decimals_of(value, 3), half < 1.0 ? decimals_of(half, 1) : 0),
-                     scale.unit);
+  // Both with the same decimals: enough for three digits of the value and one of the interval.
+  const int decimals =
+      std::min(std::max(decimals_of(value, 3), half > 0.0 ? decimals_of(half, 1) : 0),
+               decimals_of(value, 5));
+  return fmt::format("{:.{}f} ± {:.{}f} {}", value, decimals, half, decimals, scale.unit);
 }
 
 std::string format_ms(double ms) {

@@ -31,6 +31,17 @@ std::size_t sequence_length(std::string_view text) {
   return 0;
 }
 
+// Escaped, and with numbers kept together with their units.
+std::string prose(std::string_view text) {
+  std::string html = html_escape(text);
+  for (const std::string_view unit : {" %", " mJ", " µJ", " J", " ms", " W", " s."}) {
+    for (std::size_t at = html.find(unit); at != std::string::npos; at = html.find(unit, at + 1)) {
+      if (at > 0 && html[at - 1] >= '0' && html[at - 1] <= '9') html.replace(at, 1, "&nbsp;");
+    }
+  }
+  return html;
+}
+
 std::string header_html(const Results& results, const Findings& findings) {
   const auto& experiment = results.experiment;
   std::string html =
@@ -38,17 +49,17 @@ std::string header_html(const Results& results, const Findings& findings) {
                   html_escape(experiment.name),
                   html_escape(experiment.created.substr(
                       0, std::min<std::size_t>(10, experiment.created.size()))),
-                  html_escape(findings.headline));
+                  prose(findings.headline));
   html += "<div class=\"findings\">\n";
   for (const auto& finding : findings.items) {
     html += fmt::format("<div class=\"finding\"><div class=\"number\">{}</div><p>{}</p></div>\n",
-                        html_escape(finding.title), html_escape(finding.text));
+                        prose(finding.title), prose(finding.text));
   }
   html += "</div>\n";
   if (!findings.cautions.empty()) {
     html += "<ul class=\"cautions\">\n";
     for (const auto& caution : findings.cautions) {
-      html += fmt::format("<li>{}</li>\n", html_escape(caution));
+      html += fmt::format("<li>{}</li>\n", prose(caution));
     }
     html += "</ul>\n";
   }
@@ -89,30 +100,44 @@ double cost_share(const SummaryRow& row, const Summary& summary) {
   return most > 0.0 ? row.energy_per_output_token_j_gross->value / most : 0.0;
 }
 
+std::string accuracy_html(const SummaryRow& row) {
+  if (!row.accuracy) return kAbsent;
+  return fmt::format("{:.1f} %<small>{:.0f}–{:.0f} %</small>", *row.accuracy * 100.0,
+                     row.accuracy_ci95->low * 100.0, row.accuracy_ci95->high * 100.0);
+}
+
+std::string cost_html(const SummaryRow& row, const Summary& summary) {
+  if (!row.energy_per_output_token_j_gross) return fmt::format("<td>{}</td>", kAbsent);
+  const auto& net = row.energy_per_output_token_j_net;
+  return fmt::format(
+      "<td class=\"cost\" style=\"background-size:{:.0f}% 3px\">{}<small>{}</small></td>",
+      std::max(1.0, 92.0 * cost_share(row, summary)),
+      html_escape(format_joules(row.energy_per_output_token_j_gross)),
+      net ? "net " + format_joules(net->value) : "no idle baseline");
+}
+
+std::string how_html(const SummaryRow& row) {
+  if (!row.energy_source) return kAbsent;
+  const std::string how = how_obtained(row.energy_source);
+  const std::size_t space = how.find(" (");
+  return fmt::format("{}<small>{}</small>", html_escape(how.substr(0, space)),
+                     html_escape(how.substr(space + 2, how.size() - space - 3)));
+}
+
 std::string row_html(const SummaryRow& row, const Summary& summary, bool on_front) {
   const auto& c = row.configuration;
-  std::string cost = kAbsent;
-  std::string bar;
-  if (row.energy_per_output_token_j_gross) {
-    cost = format_joules(row.energy_per_output_token_j_gross);
-    bar = fmt::format(" style=\"background-size:{:.0f}% 3px\"",
-                      std::max(1.0, 96.0 * cost_share(row, summary)));
-  }
-  const auto optional_number = [](const std::optional<double>& value) {
-    return value ? three_digits(*value) : std::string(kAbsent);
-  };
   return fmt::format(
       "<tr{}><td class=\"l\">{}</td><td class=\"l\"><i class=\"swatch\" "
       "style=\"background:{}\"></i>"
-      "{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"cost\"{}>{}</td><td>{}</td>"
-      "<td class=\"l\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+      "{}</td><td>{}</td><td>{}<small>p95 {}</small></td><td>{}<small>p95 "
+      "{}</small></td><td>{}</td>{}"
+      "<td class=\"l how\">{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
       on_front ? " class=\"front\"" : "", html_escape(c.model), colour_of(summary, c.precision),
-      html_escape(c.precision), exit_layer_label(c), format_ms(row.ttft_ms), format_ms(row.tpot_ms),
-      format_rate(row.output_tokens_per_s), bar, html_escape(cost),
-      row.energy_per_output_token_j_net ? format_joules(row.energy_per_output_token_j_net->value)
-                                        : std::string(kAbsent),
-      html_escape(how_obtained(row.energy_source)), html_escape(format_accuracy(row)),
-      format_bytes(row.peak_rss_bytes), optional_number(row.mean_entropy_nats), row.n_requests);
+      html_escape(c.precision), exit_layer_label(c), format_ms(row.ttft_ms),
+      row.ttft_ms ? format_ms(row.ttft_ms->p95) : kAbsent, format_ms(row.tpot_ms),
+      row.tpot_ms ? format_ms(row.tpot_ms->p95) : kAbsent, format_rate(row.output_tokens_per_s),
+      cost_html(row, summary), how_html(row), accuracy_html(row), format_bytes(row.peak_rss_bytes),
+      row.mean_entropy_nats ? three_digits(*row.mean_entropy_nats) : kAbsent);
 }
 
 std::string table_html(const Summary& summary) {
@@ -130,8 +155,8 @@ std::string table_html(const Summary& summary) {
         "<div class=\"scroll\"><table><thead><tr><th class=\"l\">model</th><th "
         "class=\"l\">precision"
         "</th><th>exit layer</th><th>TTFT</th><th>TPOT</th><th>tokens/s</th><th>J/token ± 95 %</th>"
-        "<th>net</th><th class=\"l\">how</th><th>accuracy, %</th><th>peak memory</th>"
-        "<th>entropy, nats</th><th>answers</th></tr></thead><tbody>\n";
+        "<th class=\"l\">how</th><th>accuracy</th><th>peak memory</th><th>entropy,<br>nats</th>"
+        "</tr></thead><tbody>\n";
     for (std::size_t i = 0; i < summary.rows.size(); ++i) {
       if (summary.rows[i].configuration.suite != suite) continue;
       const bool on_front = std::find(front.begin(), front.end(), i) != front.end();

@@ -59,13 +59,14 @@ figure svg text { font-family: system-ui, "Segoe UI", "Helvetica Neue", "DejaVu 
 }
 .scroll { overflow-x: auto; margin: 14px -4px 4px; }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; font-variant-numeric: tabular-nums; }
-th, td { padding: 7px 9px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th, td { padding: 7px 8px; text-align: right; white-space: nowrap; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; color: var(--soft); font-size: 12.5px; vertical-align: bottom; }
 th.l, td.l { text-align: left; }
 tr.front td:first-child { box-shadow: inset 3px 0 0 var(--accent); }
-td small { color: var(--soft); font-size: 12px; }
-td.cost { min-width: 158px; background-image: linear-gradient(var(--bar), var(--bar));
-  background-repeat: no-repeat; background-position: left 4px bottom 4px; }
+td small { display: block; color: var(--soft); font-size: 11.5px; line-height: 1.25; }
+td.how small { white-space: normal; min-width: 92px; }
+td.cost { min-width: 132px; padding-bottom: 11px; background-image: linear-gradient(var(--bar), var(--bar));
+  background-repeat: no-repeat; background-position: right 8px bottom 4px; }
 .swatch { display: inline-block; width: 9px; height: 9px; border-radius: 50%; margin-right: 7px; }
 dl { display: grid; grid-template-columns: minmax(130px, max-content) 1fr; gap: 6px 22px;
   font-size: 14px; margin: 14px 0 4px; }

@@ -284,7 +284,13 @@ bool comparable(const SummaryRow& a, const SummaryRow& b) {
 
 std::string how_obtained(const std::optional<meter::EnergySource>& source) {
   if (!source) return "–";
-  return fmt::format("{} ({})", source->kind == "model" ? "modelled" : source->kind, source->scope);
+  std::string scope = source->scope;
+  if (source->kind != "model") return fmt::format("{} ({})", source->kind, scope);
+  constexpr std::string_view kRepeated = "modelled ";
+  if (const auto at = scope.find(kRepeated); at != std::string::npos) {
+    scope.erase(at, kRepeated.size());
+  }
+  return fmt::format("modelled ({})", scope);
 }
 
 }  // namespace wattle::lab
