@@ -38,6 +38,10 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::help);
   Invocation invocation;
+  add_inspect(app, invocation);
+  add_logits(app, invocation);
+  add_quantize(app, invocation);
+  add_synth(app, invocation);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
