@@ -202,9 +202,9 @@ std::optional<FigureScript> trade_script(const Summary& summary, const std::stri
   const auto add_block = [&](const std::string& name, const auto& list) {
     data += fmt::format("${} << EOD\n", name);
     for (const auto& point : list) {
-      data +=
-          fmt::format("{:.9g} {:.9g} {:.9g} {:.9g} {:.9g} {:.9g}\n", point.x, point.y,
-                      point.x_range.low, point.x_range.high, point.y_range.low, point.y_range.high);
+      data += fmt::format("{:.9g} {:.9g} {:.9g} {:.9g} {:.9g} {:.9g} {}\n", point.x, point.y,
+                          point.x_range.low, point.x_range.high, point.y_range.low,
+                          point.y_range.high, point.on_front ? 1 : 0);
     }
     data += "EOD\n";
   };

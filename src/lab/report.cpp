@@ -124,15 +124,25 @@ std::string how_html(const SummaryRow& row) {
                      html_escape(how.substr(space + 2, how.size() - space - 3)));
 }
 
+// The column for the model is left out where there is only one.
+bool has_several_models(const Summary& summary) {
+  return std::any_of(summary.rows.begin(), summary.rows.end(), [&](const SummaryRow& row) {
+    return row.configuration.model != summary.rows.front().configuration.model;
+  });
+}
+
 std::string row_html(const SummaryRow& row, const Summary& summary, bool on_front) {
   const auto& c = row.configuration;
+  const std::string model = has_several_models(summary)
+                                ? fmt::format("<td class=\"l\">{}</td>", html_escape(c.model))
+                                : std::string();
   return fmt::format(
-      "<tr{}><td class=\"l\">{}</td><td class=\"l\"><i class=\"swatch\" "
+      "<tr{}>{}<td class=\"l\"><i class=\"swatch\" "
       "style=\"background:{}\"></i>"
       "{}</td><td>{}</td><td>{}<small>p95 {}</small></td><td>{}<small>p95 "
       "{}</small></td><td>{}</td>{}"
       "<td class=\"l how\">{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
-      on_front ? " class=\"front\"" : "", html_escape(c.model), colour_of(summary, c.precision),
+      on_front ? " class=\"front\"" : "", model, colour_of(summary, c.precision),
       html_escape(c.precision), exit_layer_label(c), format_ms(row.ttft_ms),
       row.ttft_ms ? format_ms(row.ttft_ms->p95) : kAbsent, format_ms(row.tpot_ms),
       row.tpot_ms ? format_ms(row.tpot_ms->p95) : kAbsent, format_rate(row.output_tokens_per_s),
@@ -147,16 +157,22 @@ std::string table_html(const Summary& summary) {
     const auto front = pareto_front(summary, suite);
     html += fmt::format("<section><h2>Every configuration{}</h2>",
                         suites.size() > 1 ? ": " + html_escape(suite) : "");
+    if (!has_several_models(summary)) {
+      html +=
+          fmt::format("<p>Model {}, prompts {}.</p>",
+                      html_escape(summary.rows.front().configuration.model), html_escape(suite));
+    }
     html +=
         "<p>TTFT and TPOT are medians. J/token is the gross energy of the answers over their "
         "output tokens, mean over trials with its Student-t 95 % interval; net is without the idle "
         "baseline. Accuracy counts distinct prompts, with its Wilson 95 % interval. A bar at the "
         "left marks the Pareto front.</p>\n"
-        "<div class=\"scroll\"><table><thead><tr><th class=\"l\">model</th><th "
-        "class=\"l\">precision"
-        "</th><th>exit layer</th><th>TTFT</th><th>TPOT</th><th>tokens/s</th><th>J/token ± 95 %</th>"
-        "<th class=\"l\">how</th><th>accuracy</th><th>peak memory</th><th>entropy,<br>nats</th>"
-        "</tr></thead><tbody>\n";
+        "<div class=\"scroll\"><table><thead><tr>";
+    if (has_several_models(summary)) html += "<th class=\"l\">model</th>";
+    html +=
+        "<th class=\"l\">precision</th><th>exit layer</th><th>TTFT</th><th>TPOT</th>"
+        "<th>tokens/s</th><th>J/token ± 95 %</th><th class=\"l\">how</th><th>accuracy</th>"
+        "<th>peak memory</th><th>entropy,<br>nats</th></tr></thead><tbody>\n";
     for (std::size_t i = 0; i < summary.rows.size(); ++i) {
       if (summary.rows[i].configuration.suite != suite) continue;
       const bool on_front = std::find(front.begin(), front.end(), i) != front.end();

@@ -64,7 +64,7 @@ th { font-weight: 600; color: var(--soft); font-size: 12.5px; vertical-align: bo
 th.l, td.l { text-align: left; }
 tr.front td:first-child { box-shadow: inset 3px 0 0 var(--accent); }
 td small { display: block; color: var(--soft); font-size: 11.5px; line-height: 1.25; }
-td.how small { white-space: normal; min-width: 92px; }
+td.how small { white-space: normal; min-width: 122px; }
 td.cost { min-width: 132px; padding-bottom: 11px; background-image: linear-gradient(var(--bar), var(--bar));
   background-repeat: no-repeat; background-position: right 8px bottom 4px; }
 .swatch { display: inline-block; width: 9px; height: 9px; border-radius: 50%; margin-right: 7px; }
