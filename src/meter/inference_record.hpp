@@ -62,9 +62,10 @@ struct InferenceRecord {
   std::optional<double> energy_per_total_token_j_gross, energy_per_total_token_j_net;
   std::optional<double> energy_per_request_j_gross, energy_per_request_j_net;
   std::optional<double> avg_power_w, peak_power_w, idle_power_w;
-  std::optional<double> output_tokens_per_j;  // gross
-  std::optional<double> edp_js;               // gross energy per request × e2e, J·s
-  std::optional<double> co2e_g;               // gross
+  std::optional<double> output_tokens_per_j;    // gross
+  std::optional<double> edp_js;                 // gross energy per request × e2e, J·s
+  std::optional<double> carbon_g_per_kwh, pue;  // what co2e_g was computed with
+  std::optional<double> co2e_g;                 // gross
   // Empty: the figures are of this answer's own window. Otherwise of a block of so many answers,
   // attributed by phase time: records of one block are not independent samples of energy.
   std::optional<std::uint64_t> energy_block_answers;
@@ -80,7 +81,7 @@ struct InferenceRecord {
 };
 
 // Recomputes everything that follows from other fields: throughput, tpot, energy per token and
-// request, average power, tokens per joule, energy-delay product.
+// request, average power, tokens per joule, energy-delay product, CO2e.
 void derive(InferenceRecord& record);
 
 // Whether two energy figures may be compared: same kind and same scope.

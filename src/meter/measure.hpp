@@ -40,6 +40,7 @@ struct MeterOptions {
   // co2e_g = kWh · PUE · g/kWh. 0 g/kWh: co2e_g stays empty. World average: 475.
   double carbon_g_per_kwh = 0.0;
   double pue = 1.0;
+  engine::EncodeOptions encode;  // how measure() turns the prompt into tokens
 };
 
 struct IdleBaseline {
@@ -64,13 +65,14 @@ struct SamplerCost {
   }
 };
 
-// One energy window over many answers. gross: energy = prefill + decode + other + between, exactly.
+// One energy window over many answers. Gross and net: energy = answers + between, and
+// answers = prefill + decode + other, exactly.
 //   other    inside an answer, outside its two phases (tokenisation)
 //   between  outside every answer (the caller's own work): never charged to an answer
 struct BlockEnergy {
   std::optional<EnergySource> source;
   // All empty if there is no sensor, or it failed or was reset inside the block (flags say why).
-  std::optional<Energy> energy, prefill, decode, other, between;
+  std::optional<Energy> energy, answers, prefill, decode, other, between;
   double seconds = 0.0;
   double prefill_seconds = 0.0, decode_seconds = 0.0, other_seconds = 0.0, between_seconds = 0.0;
   std::optional<double> avg_power_w, peak_power_w, idle_power_w;

@@ -1,0 +1,24 @@
+#include "sense/discover.hpp"
+
+#include "sense/hwmon.hpp"
+#include "sense/rapl.hpp"
+#include "sense/utilisation_model.hpp"
+
+namespace wattle::sense {
+
+Inventory discover(const FsRoot& root, const Clock& clock, const ModelOptions& model) {
+  Inventory inventory;
+  discover_rapl(root, clock, inventory);
+  discover_hwmon(root, clock, inventory);
+  discover_utilisation_model(root, clock, model, inventory);
+  return inventory;
+}
+
+std::vector<SensorInfo> infos(const Inventory& inventory) {
+  std::vector<SensorInfo> all;
+  all.reserve(inventory.sensors.size());
+  for (const auto& sensor : inventory.sensors) all.push_back(sensor->info());
+  return all;
+}
+
+}  // namespace wattle::sense

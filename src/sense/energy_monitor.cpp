@@ -1,0 +1,182 @@
+#include "sense/energy_monitor.hpp"
+
+#include <time.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace wattle::sense {
+namespace {
+
+constexpr double kNs = 1e-9;
+constexpr double kPowerIntervalS = 0.05;
+constexpr std::int64_t kLongestSleepNs = 50'000'000;  // so that stopping is prompt
+
+std::int64_t thread_cpu_ns() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<std::int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec;
+}
+
+double rate_of(const SensorInfo& info, double wanted_hz) {
+  const double fastest = info.update_period_s > 0.0 ? 1.0 / info.update_period_s : 1000.0;
+  return std::min(wanted_hz > 0.0 ? wanted_hz : info.default_rate_hz, fastest);
+}
+
+}  // namespace
+
+EnergyMonitor::EnergyMonitor(std::vector<std::unique_ptr<PowerSensor>> sensors, Clock& clock,
+                             const MonitorOptions& options)
+    : clock_(clock), start_ns_(clock.monotonic_ns()) {
+  for (auto& sensor : sensors) {
+    infos_.push_back(sensor->info());
+    const double rate_hz = rate_of(infos_.back(), options.rate_hz);
+    channels_.push_back({std::move(sensor),
+                         EnergyCurve(infos_.back(), rate_hz, options.ring_points),
+                         static_cast<std::int64_t>(1e9 / std::max(rate_hz, 0.01)), start_ns_});
+  }
+  for (Channel& channel : channels_) read(channel);
+  if (options.own_thread && !channels_.empty()) {
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  }
+}
+
+EnergyMonitor::~EnergyMonitor() = default;
+
+double EnergyMonitor::rate_hz() const {
+  std::int64_t period_ns = 0;
+  for (const Channel& channel : channels_) {
+    period_ns = period_ns == 0 ? channel.period_ns : std::min(period_ns, channel.period_ns);
+  }
+  return period_ns > 0 ? 1e9 / static_cast<double>(period_ns) : 0.0;
+}
+
+void EnergyMonitor::read(Channel& channel) {
+  auto reading = channel.sensor->read();
+  ++n_reads_;
+  if (reading) {
+    channel.curve.add(*reading);
+  } else {
+    channel.curve.add_failure(reading.error().what);
+  }
+}
+
+void EnergyMonitor::run(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    std::int64_t next_ns = std::numeric_limits<std::int64_t>::max();
+    for (Channel& channel : channels_) {
+      const std::lock_guard lock(mutex_);
+      const std::int64_t now_ns = clock_.monotonic_ns();
+      if (channel.due_ns <= now_ns) {
+        read(channel);
+        channel.due_ns = std::max(channel.due_ns + channel.period_ns, now_ns);
+      }
+      next_ns = std::min(next_ns, channel.due_ns);
+    }
+    thread_cpu_ns_ = thread_cpu_ns();
+    clock_.sleep_ns(std::min(next_ns - clock_.monotonic_ns(), kLongestSleepNs));
+  }
+}
+
+void EnergyMonitor::sample_now() {
+  const std::int64_t cpu_ns = thread_cpu_ns();
+  {
+    const std::lock_guard lock(mutex_);
+    for (Channel& channel : channels_) read(channel);
+  }
+  caller_cpu_ns_ += thread_cpu_ns() - cpu_ns;
+}
+
+Mark EnergyMonitor::mark_locked(std::int64_t t_ns) const {
+  Mark mark;
+  mark.t_ns = t_ns;
+  for (const Channel& channel : channels_) {
+    mark.states.push_back(channel.curve.at(t_ns));
+    mark.problems.push_back(channel.curve.last_gap());
+  }
+  return mark;
+}
+
+Mark EnergyMonitor::mark_at(std::int64_t t_ns) const {
+  const std::lock_guard lock(mutex_);
+  return mark_locked(t_ns);
+}
+
+Mark EnergyMonitor::begin() {
+  sample_now();
+  return mark_at(clock_.monotonic_ns());
+}
+
+Mark EnergyMonitor::end() {
+  const std::int64_t t_ns = clock_.monotonic_ns();
+  sample_now();
+  return mark_at(t_ns);
+}
+
+double EnergyMonitor::power_interval_s() const {
+  double interval_s = kPowerIntervalS;
+  for (const SensorInfo& info : infos_) interval_s = std::max(interval_s, info.update_period_s);
+  return interval_s;
+}
+
+std::optional<double> EnergyMonitor::power_locked(std::int64_t from_ns, std::int64_t to_ns) const {
+  double energy_j = 0.0;
+  for (const Channel& channel : channels_) {
+    const CurveState a = channel.curve.at(from_ns);
+    const CurveState b = channel.curve.at(to_ns);
+    if (!a.known || !b.known || a.epoch != b.epoch) return std::nullopt;
+    energy_j += b.energy_j - a.energy_j;
+  }
+  return energy_j / (static_cast<double>(to_ns - from_ns) * kNs);
+}
+
+std::optional<std::int64_t> EnergyMonitor::oldest_locked() const {
+  std::optional<std::int64_t> oldest;
+  for (const Channel& channel : channels_) {
+    const auto first = channel.curve.oldest_ns();
+    if (!first) return std::nullopt;
+    oldest = std::max(oldest.value_or(*first), *first);
+  }
+  return oldest;
+}
+
+std::vector<PowerPoint> EnergyMonitor::power(std::int64_t from_ns, std::int64_t to_ns,
+                                             std::size_t max_points) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<PowerPoint> points;
+  const auto oldest = oldest_locked();
+  if (!oldest || max_points == 0) return points;
+  from_ns = std::max(from_ns, *oldest);
+  for (const Channel& channel : channels_) to_ns = std::min(to_ns, *channel.curve.newest_ns());
+  if (to_ns <= from_ns) return points;
+  const double interval_ns = power_interval_s() / kNs;
+  const double span_ns = static_cast<double>(to_ns - from_ns);
+  const auto n =
+      static_cast<std::size_t>(std::min(span_ns / interval_ns, static_cast<double>(max_points)));
+  const auto edge = [&](std::size_t k) {
+    return from_ns +
+           static_cast<std::int64_t>(span_ns * static_cast<double>(k) / static_cast<double>(n));
+  };
+  for (std::size_t k = 0; k < n; ++k) {
+    const std::int64_t a = edge(k);
+    const std::int64_t b = edge(k + 1);
+    if (const auto power_w = power_locked(a, b)) points.push_back({a + (b - a) / 2, *power_w});
+  }
+  return points;
+}
+
+std::optional<double> EnergyMonitor::peak_power_w(std::int64_t from_ns, std::int64_t to_ns) const {
+  std::optional<double> peak;
+  for (const PowerPoint& point : power(from_ns, to_ns, std::numeric_limits<std::size_t>::max())) {
+    peak = std::max(peak.value_or(point.power_w), point.power_w);
+  }
+  return peak;
+}
+
+MonitorCost EnergyMonitor::cost() const {
+  return {static_cast<double>(thread_cpu_ns_ + caller_cpu_ns_) * kNs,
+          static_cast<double>(clock_.monotonic_ns() - start_ns_) * kNs, n_reads_};
+}
+
+}  // namespace wattle::sense

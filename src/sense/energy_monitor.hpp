@@ -1,0 +1,101 @@
+#pragma once
+// One thread samples every sensor, each at its own rate, and keeps its energy curve. Windows are
+// opened and closed from any thread through marks (energy_window.hpp).
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "sense/energy_curve.hpp"
+#include "sense/energy_window.hpp"
+#include "sense/sensor.hpp"
+
+namespace wattle::sense {
+
+struct MonitorOptions {
+  double rate_hz = 0.0;  // 0: each sensor's default; a sensor is never read faster than it changes
+  std::size_t ring_points = std::size_t{1} << 16;  // a sensor: 2 MB, 10 minutes at 100 Hz
+  bool own_thread = true;                          // false: only sample_now() samples (tests)
+};
+
+// Mean power over a short interval around t_ns.
+struct PowerPoint {
+  std::int64_t t_ns = 0;
+  double power_w = 0.0;
+};
+
+// CPU time spent reading, by the sampling thread and by the callers of sample_now(), begin(),
+// end().
+struct MonitorCost {
+  double cpu_seconds = 0.0;
+  double wall_seconds = 0.0;
+  std::uint64_t n_reads = 0;
+};
+
+class EnergyMonitor {
+ public:
+  // Reads every sensor once. The clock must outlive the monitor.
+  EnergyMonitor(std::vector<std::unique_ptr<PowerSensor>> sensors, Clock& clock,
+                const MonitorOptions& options = {});
+  ~EnergyMonitor();
+  EnergyMonitor(const EnergyMonitor&) = delete;
+  EnergyMonitor& operator=(const EnergyMonitor&) = delete;
+
+  [[nodiscard]] const std::vector<SensorInfo>& infos() const { return infos_; }
+  // Of the sensor that is read most often; 0 without sensors.
+  [[nodiscard]] double rate_hz() const;
+
+  // Reads every sensor now, on the calling thread.
+  void sample_now();
+  // Opens: reads, then takes the time, so that reading is not inside the window.
+  [[nodiscard]] Mark begin();
+  // Closes: takes the time, then reads.
+  [[nodiscard]] Mark end();
+  // A moment in the recent past, from what has been sampled. Exact where sample_now() was called
+  // then; otherwise interpolated, and its uncertainty says so.
+  [[nodiscard]] Mark mark_at(std::int64_t t_ns) const;
+  [[nodiscard]] WindowEnergy between(const Mark& a, const Mark& b) const {
+    return energy_between(a, b, infos_);
+  }
+
+  // All sensors together, evenly spaced means over at least power_interval_s(), at most
+  // `max_points`; pieces with a gap are left out.
+  [[nodiscard]] std::vector<PowerPoint> power(std::int64_t from_ns, std::int64_t to_ns,
+                                              std::size_t max_points) const;
+  // The highest mean over one power_interval_s(); empty for windows shorter than that.
+  [[nodiscard]] std::optional<double> peak_power_w(std::int64_t from_ns, std::int64_t to_ns) const;
+  // 50 ms, or the update period of the slowest sensor: shorter means are mostly rounding.
+  [[nodiscard]] double power_interval_s() const;
+
+  [[nodiscard]] MonitorCost cost() const;
+
+ private:
+  struct Channel {
+    std::unique_ptr<PowerSensor> sensor;
+    EnergyCurve curve;
+    std::int64_t period_ns;
+    std::int64_t due_ns;
+  };
+  void run(const std::stop_token& stop);
+  void read(Channel& channel);  // mutex held
+  [[nodiscard]] Mark mark_locked(std::int64_t t_ns) const;
+  [[nodiscard]] std::optional<double> power_locked(std::int64_t from_ns, std::int64_t to_ns) const;
+  [[nodiscard]] std::optional<std::int64_t> oldest_locked() const;
+
+  Clock& clock_;
+  std::vector<SensorInfo> infos_;
+  mutable std::mutex mutex_;  // guards channels_
+  std::vector<Channel> channels_;
+  std::int64_t start_ns_;
+  std::atomic<std::int64_t> thread_cpu_ns_{0};
+  std::atomic<std::int64_t> caller_cpu_ns_{0};
+  std::atomic<std::uint64_t> n_reads_{0};
+  std::jthread thread_;  // last: stopped before the rest goes
+};
+
+}  // namespace wattle::sense
