@@ -42,10 +42,7 @@ void take_energy(Block& block, const meter::BlockEnergy& window) {
   block.avg_power_w = window.avg_power_w;
   block.peak_power_w = window.peak_power_w;
   block.flags = window.flags;
-  block.energy = window.energy;
-  if (!block.energy || !window.between) return;
-  block.energy->gross_j -= window.between->gross_j;
-  if (block.energy->net_j && window.between->net_j) *block.energy->net_j -= *window.between->net_j;
+  block.energy = window.answers;
 }
 
 bool left_out_of_aggregates(const std::vector<std::string>& flags) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <set>
 
 namespace wattle::lab {
 namespace {
@@ -63,7 +64,10 @@ class RowBuilder {
   explicit RowBuilder(const Configuration& configuration) { row_.configuration = configuration; }
 
   void add(const Block& block) {
-    for (const auto& flag : block.flags) ++flags_[flag];
+    for (const auto& flag : block.flags) {
+      ++flags_[flag];
+      block_flags_.insert(flag);
+    }
     if (!block.energy || left_out_of_aggregates(block.flags)) return;
     if (source_ && (source_->kind != block.energy_source->kind ||
                     source_->scope != block.energy_source->scope)) {
@@ -88,7 +92,10 @@ class RowBuilder {
   void add(const StoredRecord& stored) {
     const auto& record = stored.record;
     if (record.warmup) return;
-    for (const auto& flag : record.flags) ++flags_[flag];
+    // Records repeat the flags of their block.
+    for (const auto& flag : record.flags) {
+      if (!block_flags_.contains(flag)) ++flags_[flag];
+    }
     if (left_out_of_aggregates(record.flags)) {
       ++row_.n_left_out;
       return;
@@ -230,6 +237,7 @@ class RowBuilder {
   std::map<int, TrialSums> trials_;
   std::map<std::string, std::pair<double, double>> judged_;  // prompt → correct, answers
   std::map<std::string, std::size_t> flags_;
+  std::set<std::string> block_flags_;
   std::vector<double> ttft_ms_, tpot_ms_, e2e_ms_, entropies_, layers_;
   std::optional<meter::EnergySource> source_;
   bool mixed_sources_ = false;
