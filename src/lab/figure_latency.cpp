@@ -103,8 +103,8 @@ std::vector<FigureScript> latency_scripts(const Results& results, const Summary&
     }
     if (rows.empty()) continue;
     Frame frame;
-    frame.height = 66.0 + kRowHeight * static_cast<double>(rows.size());
-    frame.bottom = 28.0 / frame.height;
+    frame.height = 76.0 + kRowHeight * static_cast<double>(rows.size());
+    frame.bottom = 38.0 / frame.height;
     frame.top = 1.0 - 4.0 / frame.height;
     std::string script = preamble(frame);
     script += fmt::format(

@@ -38,17 +38,24 @@ double scale_of(const std::vector<Point>& points, std::string& unit) {
   return largest >= 1e-3 ? 1e3 : 1e6;
 }
 
-// Some air around the data; accuracy never beyond 0 and 100 by more than a little.
-Axis axis_around(const std::vector<Point>& points, double Point::* value, Interval Point::* range) {
-  Axis axis{INFINITY, -INFINITY, {}};
+// Some air around the points. Intervals widen the axis only so far: that of two wildly different
+// trials would leave the points themselves in one spot; it runs out of the picture instead.
+Axis axis_around(const std::vector<Point>& points, double Point::* value, Interval Point::* range,
+                 double floor) {
+  double low = INFINITY;
+  double high = -INFINITY;
   for (const auto& point : points) {
-    axis.low = std::min({axis.low, point.*value, (point.*range).low});
-    axis.high = std::max({axis.high, point.*value, (point.*range).high});
+    low = std::min(low, point.*value);
+    high = std::max(high, point.*value);
   }
-  const double span = std::max(axis.high - axis.low, std::abs(axis.high) * 0.02 + 1e-12);
-  axis.low -= 0.06 * span;
-  axis.high += 0.08 * span;
-  return axis;
+  const double span = std::max(high - low, std::abs(high) * 0.1 + 1e-12);
+  const double least = low - 0.3 * span;
+  const double most = high + 0.3 * span;
+  for (const auto& point : points) {
+    low = std::min(low, std::max(least, (point.*range).low));
+    high = std::max(high, std::min(most, (point.*range).high));
+  }
+  return Axis{std::max(floor, low - 0.06 * span), high + 0.08 * span, {}};
 }
 
 // Where a label may stand without covering a point or another label, tried in turn.
@@ -178,8 +185,8 @@ std::optional<FigureScript> trade_script(const Summary& summary, const std::stri
     point.x_range = {point.x_range.low * scale, point.x_range.high * scale};
   }
   const Frame frame;
-  const Axis x = axis_around(points, &Point::x, &Point::x_range);
-  Axis y = axis_around(points, &Point::y, &Point::y_range);
+  const Axis x = axis_around(points, &Point::x, &Point::x_range, 0.0);
+  Axis y = axis_around(points, &Point::y, &Point::y_range, -3.0);
   const bool modelled = points.front().row->energy_source->kind == "model";
 
   std::string script = preamble(frame);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <set>
 
 #include "lab/format.hpp"
@@ -119,7 +120,7 @@ class Finder {
     const std::string text =
         fmt::format("Leaving at layer {} of {} {}{}", c.exit_layer, c.n_layers,
                     energy_change(*best, *reference_), accuracy_change(*best, *reference_));
-    if (findings.headline.empty()) {
+    if (findings.headline.empty() && energy_resolved(*best, *reference_)) {
       findings.headline = fmt::format(
           "Leaving at layer {} {}{}.", c.exit_layer, energy_change(*best, *reference_),
           !best->accuracy || !reference_->accuracy ? ""
@@ -146,7 +147,8 @@ class Finder {
                      is_full(*best) ? "full depth" : fmt::format("layer {}", depth(*best)),
                      energy_change(*best, *reference_), accuracy_change(*best, *reference_),
                      context_)});
-    if (findings.headline.empty()) findings.headline = findings.items.back().text;
+    if (findings.headline.empty() && energy_resolved(*best, *reference_))
+      findings.headline = findings.items.back().text;
   }
 
   void cheapest(Findings& findings) {
@@ -196,6 +198,16 @@ class Finder {
   std::string context_;
 };
 
+// The load average before the run where it was more than half a core.
+std::optional<double> busy_cores(const SessionInfo& session) {
+  constexpr double kBusy = 0.5;
+  if (!session.machine.is_object() || !session.machine.contains("load_average")) return {};
+  const Json& text = session.machine["load_average"];
+  if (!text.is_string()) return {};
+  const double load = std::strtod(text.get_ref<const std::string&>().c_str(), nullptr);
+  return load > kBusy ? std::optional(load) : std::nullopt;
+}
+
 void add_cautions(const Results& results, const Summary& summary, Findings& findings) {
   std::set<std::string> kinds;
   std::set<std::string> scopes;
@@ -229,6 +241,13 @@ void add_cautions(const Results& results, const Summary& summary, Findings& find
         fewest_trials, fewest_trials == 1 ? "" : "s"));
   }
   for (const auto& session : results.sessions) {
+    const auto load = busy_cores(session);
+    if (load) {
+      findings.cautions.push_back(
+          fmt::format("The machine was busy before the run (load {:.1f}): times are longer and "
+                      "scatter more than on an idle machine, and so do joules.",
+                      *load));
+    }
     const auto drift = idle_drift(session);
     if (drift && *drift > kIdleDriftLimit) {
       findings.cautions.push_back(

@@ -59,8 +59,8 @@ figure svg text { font-family: system-ui, "Segoe UI", "Helvetica Neue", "DejaVu 
 }
 .scroll { overflow-x: auto; margin: 14px -4px 4px; }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; font-variant-numeric: tabular-nums; }
-th, td { padding: 7px 8px; text-align: right; white-space: nowrap; vertical-align: top; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; color: var(--soft); font-size: 12.5px; vertical-align: bottom; }
+th, td { padding: 7px 7px; text-align: right; white-space: nowrap; vertical-align: top; border-bottom: 1px solid var(--line); }
+th { white-space: normal; font-weight: 600; color: var(--soft); font-size: 12.5px; vertical-align: bottom; }
 th.l, td.l { text-align: left; }
 tr.front td:first-child { box-shadow: inset 3px 0 0 var(--accent); }
 td small { display: block; color: var(--soft); font-size: 11.5px; line-height: 1.25; }

@@ -146,8 +146,10 @@ class Runner {
   bool is_capped(std::size_t c) {
     const double cap_s = manifest_.measure.max_seconds_per_configuration;
     if (cap_s <= 0.0 || spent_s_[c] < cap_s) return false;
-    const std::string flag = fmt::format("{}: no more trials after the cap of {} s",
-                                         short_label(plan_.configurations[c]), cap_s);
+    const auto& configuration = plan_.configurations[c];
+    const std::string flag =
+        fmt::format("{} ({}, {}): no more trials after the cap of {} s", configuration.model,
+                    short_label(configuration), configuration.suite, cap_s);
     if (std::find(session_.flags.begin(), session_.flags.end(), flag) == session_.flags.end()) {
       session_.flags.push_back(flag);
     }

@@ -183,8 +183,9 @@ TEST(Findings, ADifferenceWithinTheIntervalsIsNotClaimed) {
     results.records.push_back(test_record(10 + trial, 2, trial, 0, 10, 1, 10));
   }
   const Findings findings = find_out(results, summarise(results));
-  EXPECT_NE(findings.headline.find("by less than the trials resolve"), std::string::npos)
-      << findings.headline;
+  EXPECT_NE(findings.items.at(0).text.find("by less than the trials resolve"), std::string::npos)
+      << findings.items.at(0).text;
+  EXPECT_EQ(findings.headline.find("saves"), std::string::npos) << findings.headline;
 }
 
 TEST(Findings, ParetoFrontHoldsWhatNothingElseBeats) {
