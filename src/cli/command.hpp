@@ -27,10 +27,12 @@ int report(const Error& error);
 
 void add_inspect(CLI::App& app, Invocation& invocation);
 void add_lab(CLI::App& app, Invocation& invocation);
+void add_bench(CLI::App& app, Invocation& invocation);
 void add_chat(CLI::App& app, Invocation& invocation);
 void add_logits(CLI::App& app, Invocation& invocation);
 void add_quantize(CLI::App& app, Invocation& invocation);
 void add_run(CLI::App& app, Invocation& invocation);
+void add_sense(CLI::App& app, Invocation& invocation);
 void add_synth(CLI::App& app, Invocation& invocation);
 void add_tokenize(CLI::App& app, Invocation& invocation);
 

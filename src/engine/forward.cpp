@@ -1,5 +1,6 @@
 #include "engine/forward.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 

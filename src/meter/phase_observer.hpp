@@ -32,6 +32,15 @@ class PhaseObserver final : public engine::GenerateObserver {
     if (token_ns.size() == 1) sample();
     return next_ ? next_->token(token, text) : true;
   }
+  void text_rest(std::string_view text) override {
+    if (next_) next_->text_rest(text);
+  }
+  [[nodiscard]] bool wants_layer_entropy() const override {
+    return next_ && next_->wants_layer_entropy();
+  }
+  void layer_entropy(std::uint32_t layer, float entropy_nats) override {
+    if (next_) next_->layer_entropy(layer, entropy_nats);
+  }
   void decode_end() override {
     decode_end_ns = clock_.monotonic_ns();
     if (next_) next_->decode_end();

@@ -154,60 +154,63 @@ Unavailable no_tree(const FsRoot& root, bool folder_exists) {
   return missing;
 }
 
+// The zones of one control type ("intel-rapl:"), parents before their children.
+std::vector<Zone> zones_of(const FsRoot& root, const std::vector<std::string>& names,
+                           std::string_view type, Inventory& inventory) {
+  std::vector<Zone> zones;
+  for (const std::string& folder : names) {
+    if (!folder.starts_with(type)) continue;
+    const std::string path = std::string(kFolder) + "/" + folder;
+    const auto name = root.read_text(path + "/name");
+    if (!name || trim(*name).empty()) {
+      inventory.unavailable.push_back(
+          {"rapl:" + folder, path, name ? path + "/name is empty" : name.error().what,
+           "Reload the driver: sudo modprobe -r intel_rapl_msr; sudo modprobe intel_rapl_msr."});
+      continue;
+    }
+    Zone zone{folder, std::string(trim(*name)), {}};
+    if (depth_of(folder) > 1) {
+      const std::string parent_folder = folder.substr(0, folder.rfind(':'));
+      const auto parent = std::find_if(zones.begin(), zones.end(), [&](const Zone& other) {
+        return other.folder == parent_folder;
+      });
+      zone.parent = parent != zones.end() ? parent->name : parent_folder;
+    }
+    zones.push_back(std::move(zone));
+  }
+  return zones;
+}
+
 }  // namespace
 
 void discover_rapl(const FsRoot& root, const Clock& clock, Inventory& inventory) {
   const auto names = root.list(kFolder);
-  if (!names) {
-    if (root.exists(kFolder)) {
-      inventory.unavailable.push_back({"rapl", kFolder, names.error().what, names.error().remedy});
-    } else {
-      inventory.unavailable.push_back(no_tree(root, false));
-    }
+  if (!names && root.exists(kFolder)) {
+    inventory.unavailable.push_back({"rapl", kFolder, names.error().what, names.error().remedy});
     return;
   }
-  std::vector<Zone> zones;
-  bool any_folder = false;
+  const bool any = names && std::any_of(names->begin(), names->end(), [](const std::string& name) {
+                     return name.starts_with("intel-rapl") && depth_of(name) > 0;
+                   });
+  if (!any) {
+    inventory.unavailable.push_back(no_tree(root, names.has_value()));
+    return;
+  }
   // The MSR zones first: intel-rapl-mmio repeats some of them.
-  for (const std::string_view type : {"intel-rapl:", "intel-rapl-mmio:"}) {
-    std::vector<Zone> of_type;
-    for (const std::string& folder : *names) {
-      if (!folder.starts_with(type)) continue;
-      any_folder = true;
-      const std::string path = std::string(kFolder) + "/" + folder;
-      const auto name = root.read_text(path + "/name");
-      if (!name || trim(*name).empty()) {
-        inventory.unavailable.push_back(
-            {"rapl:" + folder, path, name ? path + "/name is empty" : name.error().what,
-             "Reload the driver: sudo modprobe -r intel_rapl_msr; sudo modprobe intel_rapl_msr."});
-        continue;
-      }
-      Zone zone{folder, std::string(trim(*name)), {}};
-      if (depth_of(folder) > 1) {
-        const std::string parent_folder = folder.substr(0, folder.rfind(':'));
-        const auto parent = std::find_if(of_type.begin(), of_type.end(), [&](const Zone& other) {
-          return other.folder == parent_folder;
-        });
-        zone.parent = parent != of_type.end() ? parent->name : parent_folder;
-      }
-      of_type.push_back(std::move(zone));
-    }
-    zones.insert(zones.end(), of_type.begin(), of_type.end());
-  }
-  if (!any_folder) {
-    inventory.unavailable.push_back(no_tree(root, true));
-    return;
-  }
   std::set<std::string> seen;
-  for (const Zone& zone : zones) {
-    const std::string file = std::string(kFolder) + "/" + zone.folder + "/energy_uj";
-    const std::string id = info_of(zone, file).id;
-    if (!seen.insert(id).second) {
-      inventory.unavailable.push_back(
-          {id + " (" + zone.folder + ")", file, "repeats " + id + ", which is already listed", {}});
-      continue;
+  for (const std::string_view type : {"intel-rapl:", "intel-rapl-mmio:"}) {
+    for (const Zone& zone : zones_of(root, *names, type, inventory)) {
+      const std::string file = std::string(kFolder) + "/" + zone.folder + "/energy_uj";
+      const std::string id = info_of(zone, file).id;
+      if (seen.insert(id).second) {
+        add_zone(root, clock, zone, inventory);
+      } else {
+        inventory.unavailable.push_back({id + " (" + zone.folder + ")",
+                                         file,
+                                         "repeats " + id + ", which is already listed",
+                                         {}});
+      }
     }
-    add_zone(root, clock, zone, inventory);
   }
 }
 

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <random>
 #include <sstream>
@@ -112,6 +112,8 @@ TEST_P(Reference, DecodesWhatItEncoded) {
   std::mt19937 random(20);
   for (int round = 0; round < 300; ++round) {
     const std::string text = random_text(random, 1 + random() % 60);
+    // This vocabulary has no token for the byte 0xF1 (U+40000 to U+7FFFF).
+    if (GetParam() == std::string_view("starcoder") && text.contains('\xF1')) continue;
     const auto ids = tokenizer_->encode(text, kPlain);
     ASSERT_EQ(tokenizer_->decode(ids), text) << "round " << round;
     std::string pieces;
@@ -120,7 +122,8 @@ TEST_P(Reference, DecodesWhatItEncoded) {
   }
 }
 
-// A quadratic way would take hours here; the bound is loose because machines are busy.
+// A quadratic way would take hours here; the bound is loose and in CPU time because machines
+// are busy and sanitizers slow.
 TEST_P(Reference, MegabytesTakeNoLongTime) {
   std::mt19937 random(7);
   std::string prose;
@@ -138,13 +141,12 @@ TEST_P(Reference, MegabytesTakeNoLongTime) {
       {"invalid", std::string(1'000'000, '\xFF')},
   };
   for (const auto& [name, text] : texts) {
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();
     const auto ids = tokenizer_->encode(text, kPlain);
-    const std::chrono::duration<double, std::milli> elapsed_ms =
-        std::chrono::steady_clock::now() - start;
+    const double cpu_s = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     EXPECT_FALSE(ids.empty()) << name;
-    EXPECT_LT(elapsed_ms.count(), 20'000) << name;
-    RecordProperty(std::string(name) + "_ms", static_cast<int>(elapsed_ms.count()));
+    EXPECT_LT(cpu_s, 20) << name;
+    RecordProperty(std::string(name) + "_ms", static_cast<int>(cpu_s * 1e3));
   }
 }
 

@@ -1,0 +1,73 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/test_folder.hpp"
+#include "meter/measure.hpp"
+
+namespace wattle::meter {
+namespace {
+
+FsRoot board(const std::string& name) {
+  return FsRoot(std::filesystem::path(WATTLE_SOURCE_DIR) / "tests/fixtures/sysroots" / name);
+}
+
+TEST(MeterCreate, ChoosesCountersBeforeTheModel) {
+  SystemClock clock;
+  const auto server = Meter::create({.root = board("dual-package-server")}, clock).value();
+  EXPECT_EQ(server->energy_source()->kind, "counter");
+  EXPECT_EQ(server->energy_source()->scope,
+            "package-0 + package-1 + dram of package-0 + dram of package-1");
+  const auto guest = Meter::create(
+      {.root = board("virtual-machine"), .model_idle_w = 4.0, .model_max_w = 9.0}, clock);
+  EXPECT_EQ((*guest)->energy_source()->sensor, "utilisation-model");
+  EXPECT_EQ((*guest)->energy_source()->scope, "all cores, modelled 4–9 W");
+}
+
+TEST(MeterCreate, NeverFailsForWantOfASensor) {
+  SystemClock clock;
+  const TestFolder empty;
+  const auto meter = Meter::create({.root = FsRoot(empty.path())}, clock).value();
+  EXPECT_FALSE(meter->energy_source());
+  EXPECT_NE(meter->energy_note().find("powercap"), std::string::npos);
+  const auto off = Meter::create({.energy = false}, clock).value();
+  EXPECT_FALSE(off->energy_source());
+  EXPECT_EQ(off->sample_rate_hz(), 0.0);
+}
+
+// The whole chain on a real engine, real clock and the sensors of this machine.
+TEST(MeterCreate, MeasuresARealInference) {
+  const char* given = std::getenv("WATTLE_SHARED");
+  const std::filesystem::path data =
+      given ? std::filesystem::path(given)
+            : std::filesystem::path(WATTLE_SOURCE_DIR) / "../shared/data";
+  const auto file = data / "conformance/quant/nano-Q8_0.gguf";
+  if (!std::filesystem::exists(file)) GTEST_SKIP() << "no " << file;
+  SystemClock clock;
+  const auto model = engine::Model::load(file).value();
+  const auto session = engine::Session::create(model).value();
+  const auto meter = Meter::create({}, clock).value();
+  ASSERT_TRUE(meter->open_block());
+  std::vector<InferenceRecord> records;
+  for (int i = 0; i < 5; ++i) {
+    session->rewind(0);
+    records.push_back(
+        meter->measure(*session, "Once upon a time", {.max_tokens = 16, .ignore_eos = true})
+            .value());
+  }
+  const BlockEnergy block = meter->close_block().value();
+  ASSERT_TRUE(attribute(records, block));
+  for (const InferenceRecord& r : records) {
+    EXPECT_EQ(r.n_output_tokens, 16U);
+    EXPECT_EQ(r.itl_ms.size(), 15U);
+    EXPECT_GT(r.ttft_ms.value(), 0.0);
+    EXPECT_GE(r.e2e_latency_ms, r.prefill_ms + r.decode_ms);
+    EXPECT_NEAR(r.e2e_latency_ms, r.ttft_ms.value() + r.tpot_ms.value() * 15.0, 1e-6);
+    EXPECT_GT(r.peak_rss_bytes.value_or(1), 0U);
+    if (meter->energy_source() && block.energy) EXPECT_GT(r.energy->gross_j, 0.0);
+  }
+}
+
+}  // namespace
+}  // namespace wattle::meter
