@@ -143,13 +143,14 @@ Result<BenchResult> bench(const BenchOptions& options) {
       WATTLE_CHECK(measure(1, options.n_generate + 1, false,
                            counted ? &result.decode_tokens_per_s : nullptr));
     }
+    // Before the bandwidth test, whose buffer is no part of the model's memory.
+    if (!counted) result.peak_rss_bytes = peak_rss_bytes();
     if (counted) {
       result.bandwidth_gb_s.values.push_back(engine::measure_read_bandwidth_gbs(result.threads));
     }
     progress.update(i + 1);
   }
   progress.finish();
-  result.peak_rss_bytes = peak_rss_bytes();
   return result;
 }
 

@@ -229,7 +229,7 @@ Status GgufParser::read_scalars(std::uint64_t count, GgufArray& array) {
   for (std::uint64_t i = 0; i < count; ++i) {
     File value{};
     std::memcpy(&value, from + i * sizeof(File), sizeof(File));
-    kept[i] = static_cast<Kept>(value);
+    kept[i] = static_cast<Kept>(value);  // NOLINT(bugprone-signed-char-misuse): i8 is a number
   }
   position_ += count * sizeof(File);
   array.values = std::move(kept);

@@ -105,8 +105,8 @@ void multiply(const FloatRows& rows, const float* x, std::size_t x_stride, std::
 
 }  // namespace
 
-void matmul_float(const FloatRows& rows, const float* x, std::size_t x_stride,
-                  std::size_t n_tokens, float* out, std::size_t out_stride) {
+void matmul_float(const FloatRows& rows, const float* x, std::size_t x_stride, std::size_t n_tokens,
+                  float* out, std::size_t out_stride) {
   switch (rows.type) {
     case FloatType::f32:
       return multiply<F32Weight>(rows, x, x_stride, n_tokens, out, out_stride);

@@ -45,6 +45,9 @@ void quantize_block(const float* x, ActivationBlock& out) {
 template <PackedType Type>
 inline constexpr std::size_t kGroupBytes = Type == PackedType::q4 ? 256 : 512;
 
+// How far ahead of the arithmetic weights are asked for.
+constexpr std::size_t kPrefetchBytes = 4096;
+
 struct Tile {
   const std::uint8_t* quants;
   const std::uint16_t* scales;
@@ -78,11 +81,16 @@ void multiply_tile(const Tile& tile) {
   for (std::size_t b = 0; b < tile.n_blocks; ++b) {
     __m512i w[8];
     unpack<Type>(tile.quants + b * kGroupBytes<Type>, w);
+    if constexpr (T == 1) {  // one token: the weights come from memory, ask for them early
+      for (std::size_t i = 0; i < kGroupBytes<Type>; i += 64) {
+        __builtin_prefetch(tile.quants + b * kGroupBytes<Type> + kPrefetchBytes + i);
+      }
+    }
     const __m512 scale = load_f16(tile.scales + b * kRowGroup);
     const ActivationBlock* x = tile.x + b * T;
     for (std::size_t t = 0; t < T; ++t) {
-      __m512i dot = _mm512_set1_epi32(Type == PackedType::q4 ? x[t].minus_8_sum
-                                                             : x[t].minus_128_sum);
+      __m512i dot =
+          _mm512_set1_epi32(Type == PackedType::q4 ? x[t].minus_8_sum : x[t].minus_128_sum);
       for (std::size_t i = 0; i < 8; ++i) {
         dot = _mm512_dpbusd_epi32(dot, w[i], _mm512_set1_epi32(four_activations(x[t], i)));
       }
@@ -106,8 +114,7 @@ WATTLE_INLINE __m256i dot_block(const std::uint8_t* quants, const ActivationBloc
     const __m256i low = _mm256_set1_epi8(15);
     __m256i sum = _mm256_setzero_si256();  // at most 8·2·15·127 = 30,480 in magnitude
     for (std::size_t i = 0; i < 4; ++i) {
-      const __m256i packed =
-          _mm256_load_si256(reinterpret_cast<const __m256i*>(quants + 64 * i));
+      const __m256i packed = _mm256_load_si256(reinterpret_cast<const __m256i*>(quants + 64 * i));
       sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(_mm256_and_si256(packed, low),
                                                        _mm256_set1_epi32(four_activations(x, i))));
       sum = _mm256_add_epi16(
@@ -123,8 +130,7 @@ WATTLE_INLINE __m256i dot_block(const std::uint8_t* quants, const ActivationBloc
     for (std::size_t i = 0; i < 8; ++i) {
       const __m256i w = _mm256_xor_si256(
           _mm256_load_si256(reinterpret_cast<const __m256i*>(quants + 64 * i)), offset);
-      const __m256i signed_x =
-          _mm256_sign_epi8(_mm256_set1_epi32(four_activations(x, i)), w);
+      const __m256i signed_x = _mm256_sign_epi8(_mm256_set1_epi32(four_activations(x, i)), w);
       const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), signed_x);
       sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
     }
@@ -246,8 +252,8 @@ const std::size_t kTokenTile = 16;
 const std::size_t kTokenTile = 4;
 #endif
 
-void quantize_tile(const float* x, std::size_t x_stride, std::size_t n_tokens,
-                   std::size_t n_blocks, ActivationBlock* out) {
+void quantize_tile(const float* x, std::size_t x_stride, std::size_t n_tokens, std::size_t n_blocks,
+                   ActivationBlock* out) {
   for (std::size_t b = 0; b < n_blocks; ++b) {
     for (std::size_t t = 0; t < n_tokens; ++t) {
       quantize_block(x + t * x_stride + b * kQuantBlock, out[b * n_tokens + t]);
