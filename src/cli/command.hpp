@@ -26,6 +26,7 @@ struct Invocation {
 int report(const Error& error);
 
 void add_inspect(CLI::App& app, Invocation& invocation);
+void add_lab(CLI::App& app, Invocation& invocation);
 void add_bench(CLI::App& app, Invocation& invocation);
 void add_chat(CLI::App& app, Invocation& invocation);
 void add_logits(CLI::App& app, Invocation& invocation);

@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
   add_bench(app, invocation);
   add_chat(app, invocation);
   add_inspect(app, invocation);
+  add_lab(app, invocation);
   add_logits(app, invocation);
   add_quantize(app, invocation);
   add_run(app, invocation);
