@@ -1,0 +1,81 @@
+#include "learn/batches.hpp"
+
+#include <algorithm>
+
+#include "learn/telemetry/wording.hpp"
+
+namespace wattle::learn {
+namespace {
+constexpr std::uint64_t kBatchesPerPool = 16;
+
+struct Encoded {
+  std::vector<std::int32_t> prompt, answer;
+  [[nodiscard]] std::size_t size() const { return prompt.size() + answer.size(); }
+};
+
+Batch pad(std::span<const Encoded> examples, const Vocabulary& vocabulary) {
+  Batch batch;
+  batch.size = static_cast<std::int64_t>(examples.size());
+  for (const Encoded& example : examples) {
+    batch.length = std::max(batch.length, static_cast<std::int64_t>(example.size() + 1));
+  }
+  batch.tokens.assign(static_cast<std::size_t>(batch.size * batch.length), vocabulary.eos);
+  batch.answer_begin.push_back(0);
+  std::int64_t row = 0;
+  for (const Encoded& example : examples) {
+    std::int64_t at = row;
+    batch.tokens[static_cast<std::size_t>(at++)] = vocabulary.bos;
+    for (const auto token : example.prompt) batch.tokens[static_cast<std::size_t>(at++)] = token;
+    for (const auto token : example.answer) {
+      batch.answer_rows.push_back(at - 1);
+      batch.targets.push_back(token);
+      batch.tokens[static_cast<std::size_t>(at++)] = token;
+    }
+    batch.answer_rows.push_back(at - 1);
+    batch.targets.push_back(vocabulary.eos);
+    batch.answer_begin.push_back(static_cast<std::int64_t>(batch.targets.size()));
+    row += batch.length;
+  }
+  return batch;
+}
+}  // namespace
+
+Example make_example(Random& random, Split split) {
+  const Case made = make_case(random, split);
+  std::string prompt = prompt_text(made, random, split);
+  return {std::move(prompt), answer_text(made.verdict), made.verdict};
+}
+
+BatchSource::BatchSource(const Vocabulary& vocabulary, std::uint64_t seed, Split split,
+                         int batch_size)
+    : vocabulary_(vocabulary),
+      encoder_(vocabulary),
+      seed_(seed),
+      split_(split),
+      batch_size_(batch_size) {}
+
+const Batch& BatchSource::at(std::uint64_t index) {
+  const std::uint64_t pool = index / kBatchesPerPool;
+  if (batches_.empty() || pool != pool_) make_pool(pool);
+  return batches_[index % kBatchesPerPool];
+}
+
+void BatchSource::make_pool(std::uint64_t pool) {
+  Random random(seed_, pool);
+  std::vector<Encoded> examples(kBatchesPerPool * static_cast<std::size_t>(batch_size_));
+  for (Encoded& example : examples) {
+    const Example made = make_example(random, split_);
+    example = {encoder_.encode(made.prompt), encoder_.encode(made.answer.substr(1))};
+  }
+  std::stable_sort(examples.begin(), examples.end(),
+                   [](const Encoded& a, const Encoded& b) { return a.size() < b.size(); });
+  batches_.clear();
+  for (std::size_t i = 0; i < kBatchesPerPool; ++i) {
+    const auto size = static_cast<std::size_t>(batch_size_);
+    batches_.push_back(pad(std::span(examples).subspan(i * size, size), vocabulary_));
+  }
+  random.shuffle(batches_);
+  pool_ = pool;
+}
+
+}  // namespace wattle::learn

@@ -1,0 +1,28 @@
+#pragma once
+// Text to token ids while training: BPE by score, one word at a time with a cache. Gives what
+// engine::Tokenizer gives for the exported file (a test compares them).
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "learn/vocabulary.hpp"
+
+namespace wattle::learn {
+
+class Encoder {
+ public:
+  explicit Encoder(const Vocabulary& vocabulary);
+  // Ids of " " + text, without BOS and EOS.
+  [[nodiscard]] std::vector<std::int32_t> encode(std::string_view text);
+
+ private:
+  [[nodiscard]] std::vector<std::int32_t> encode_word(std::string_view word) const;
+  std::unordered_map<std::string, std::int32_t> ids_;
+  std::vector<float> scores_;
+  std::unordered_map<std::string, std::vector<std::int32_t>> cache_;
+};
+
+}  // namespace wattle::learn
