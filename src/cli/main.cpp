@@ -38,6 +38,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::help);
   Invocation invocation;
+  add_tokenize(app, invocation);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,6 +21,25 @@
 #include "engine/tensor_type.hpp"
 
 namespace wattle::engine {
+
+// Value type ids of the format.
+enum class GgufType : std::uint32_t {
+  u8 = 0,
+  i8 = 1,
+  u16 = 2,
+  i16 = 3,
+  u32 = 4,
+  i32 = 5,
+  f32 = 6,
+  boolean = 7,
+  string = 8,
+  array = 9,
+  u64 = 10,
+  i64 = 11,
+  f64 = 12,
+};
+// "u32", "string"; "?" for an id above the table.
+[[nodiscard]] std::string_view gguf_type_name(std::uint32_t type);
 
 struct GgufValue;
 
@@ -81,6 +101,9 @@ class GgufFile {
   // The tensor's bytes inside the mapping; valid as long as this object (or a move of it) lives.
   [[nodiscard]] std::span<const std::byte> tensor_bytes(const TensorInfo& tensor) const;
 
+  // An error if this file is one part of a model that is split over several files.
+  [[nodiscard]] Status require_whole() const;
+
  private:
   std::shared_ptr<const MappedFile> mapping_;
   std::span<const std::byte> bytes_;
@@ -90,8 +113,15 @@ class GgufFile {
   std::size_t data_offset_ = 0;
   std::vector<std::pair<std::string, GgufValue>> metadata_;
   std::vector<TensorInfo> tensors_;
-  std::unordered_map<std::string, std::size_t> metadata_index_;
-  std::unordered_map<std::string, std::size_t> tensor_index_;
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
+  using Index = std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>>;
+  Index metadata_index_;
+  Index tensor_index_;
 
   friend class GgufParser;
 };

@@ -1,0 +1,113 @@
+#include "engine/tokenizer/regex.hpp"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <fmt/format.h>
+#include <pcre2.h>
+
+#include <algorithm>
+#include <array>
+
+namespace wattle::engine {
+namespace {
+
+// PCRE2 counts its steps from state to state; a linear pattern needs a few for each byte.
+constexpr std::uint32_t kMatchLimit = 50'000'000;
+constexpr std::uint32_t kHeapLimitKib = 256 * 1024;
+
+struct FreeCode {
+  void operator()(pcre2_code* code) const { pcre2_code_free(code); }
+};
+struct FreeContext {
+  void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
+};
+struct FreeMatch {
+  void operator()(pcre2_match_data* match) const { pcre2_match_data_free(match); }
+};
+
+// PCRE2's own \s also matches U+180E, which has not been white space since Unicode 6.3 and is none
+// for the libraries the models were trained with.
+std::string with_unicode_spaces(const std::string& pattern) {
+  std::string result;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    result += pattern[i];
+    if (pattern[i] != '\\' || i + 1 == pattern.size()) continue;
+    const char escaped = pattern[++i];
+    if (escaped == 's') {
+      result += "p{White_Space}";
+    } else if (escaped == 'S') {
+      result += "P{White_Space}";
+    } else {
+      result += escaped;
+    }
+  }
+  return result;
+}
+
+// One per thread: no pattern of ours captures, so one pair of offsets serves them all.
+pcre2_match_data* match_data() {
+  thread_local const std::unique_ptr<pcre2_match_data, FreeMatch> data(
+      pcre2_match_data_create(1, nullptr));
+  return data.get();
+}
+
+}  // namespace
+
+struct Regex::Compiled {
+  std::unique_ptr<pcre2_code, FreeCode> code;
+  std::unique_ptr<pcre2_match_context, FreeContext> context;
+};
+
+Result<Regex> Regex::compile(const std::string& pattern) {
+  const std::string translated = with_unicode_spaces(pattern);
+  int error = 0;
+  PCRE2_SIZE offset = 0;
+  auto compiled = std::make_shared<Compiled>();
+  compiled->code.reset(
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
+                    PCRE2_UTF | PCRE2_UCP | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C, &error,
+                    &offset, nullptr));
+  if (!compiled->code) {
+    std::array<PCRE2_UCHAR, 256> text{};
+    pcre2_get_error_message(error, text.data(), text.size());
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("cannot compile the regular expression '{}' at byte {}: {}", translated,
+                            offset, reinterpret_cast<const char*>(text.data())));
+  }
+  compiled->context.reset(pcre2_match_context_create(nullptr));
+  if (!compiled->context) {
+    return fail(ErrorCode::resource_exhausted, "cannot set up a regular expression: no memory");
+  }
+  pcre2_set_match_limit(compiled->context.get(), kMatchLimit);
+  pcre2_set_heap_limit(compiled->context.get(), kHeapLimitKib);
+  // Where there is no just-in-time compiler, the interpreter gives the same matches, slower.
+  pcre2_jit_compile(compiled->code.get(), PCRE2_JIT_COMPLETE);
+  return Regex(std::move(compiled));
+}
+
+void Regex::split(std::string_view text, std::vector<std::string_view>& pieces) const {
+  const auto append = [&](std::size_t begin, std::size_t end) {
+    if (end > begin) pieces.push_back(text.substr(begin, end - begin));
+  };
+  pcre2_match_data* match = match_data();
+  std::size_t begin = 0;  // of what is not yet appended
+  std::size_t from = 0;   // where the search goes on
+  while (match != nullptr && from < text.size()) {
+    const auto search = [&](std::uint32_t options) {
+      return pcre2_match(compiled_->code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
+                         text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY | options, match,
+                         compiled_->context.get());
+    };
+    int found = search(0);
+    if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = search(PCRE2_NO_JIT);
+    if (found < 0) break;  // no match, or a limit
+    const PCRE2_SIZE* offsets = pcre2_get_ovector_pointer(match);
+    if (offsets[1] <= from || offsets[1] > text.size()) break;
+    append(begin, offsets[0]);
+    append(offsets[0], offsets[1]);
+    begin = offsets[1];
+    from = offsets[1];
+  }
+  append(begin, text.size());
+}
+
+}  // namespace wattle::engine
