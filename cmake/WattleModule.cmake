@@ -11,6 +11,10 @@ if(WATTLE_SANITIZE)
   target_link_options(wattle_flags INTERFACE -fsanitize=${WATTLE_SANITIZE})
 endif()
 
+if(WATTLE_FUZZ)  # libFuzzer steers by the coverage of the modules, not of the small target alone
+  target_compile_options(wattle_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 find_program(WATTLE_CCACHE ccache)
 if(WATTLE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${WATTLE_CCACHE})

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/atomic_file.hpp"
+#include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "base/fs_root.hpp"
 #include "base/json.hpp"
@@ -94,6 +95,21 @@ TEST(TextTable, AlignsByDisplayWidth) {
   table.add_row({"µ", "1.0"});
   table.add_row({"ab", "10.0"});
   EXPECT_EQ(table.render(), "name     J\n----  ----\nµ      1.0\nab    10.0\n");
+}
+
+TEST(Bytes, AreShownInDecimalUnits) {
+  EXPECT_EQ(format_bytes(0), "0 bytes");
+  EXPECT_EQ(format_bytes(999), "999 bytes");
+  EXPECT_EQ(format_bytes(1000), "1.0 kB");
+  EXPECT_EQ(format_bytes(999'950), "1.0 MB");
+  EXPECT_EQ(format_bytes(619'761'792), "619.8 MB");
+  EXPECT_EQ(format_bytes(2'200'000'000), "2.20 GB");
+}
+
+TEST(Error, AFileSizeLimitIsAMatterOfSpace) {
+  const auto error = fail_errno(EFBIG, "cannot write x").error();
+  EXPECT_EQ(error.code, ErrorCode::no_space);
+  EXPECT_NE(error.remedy.find("ulimit"), std::string::npos);
 }
 
 TEST(Json, TurnsExceptionsIntoErrors) {

@@ -24,6 +24,7 @@ void install_interrupt_handlers() {
   struct sigaction ignore{};
   ignore.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &ignore, nullptr);
+  sigaction(SIGXFSZ, &ignore, nullptr);  // write() then fails with EFBIG, which is an error value
 }
 
 bool interrupted() {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace wattle {
@@ -14,7 +15,7 @@ constexpr int kBarWidth = 24;
 }  // namespace
 
 std::string format_duration(double seconds) {
-  const auto total = static_cast<long>(std::max(0.0, seconds) + 0.5);
+  const auto total = std::lround(std::max(0.0, seconds));
   if (total >= 3600) {
     return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
   }

@@ -56,6 +56,9 @@ std::unexpected<Error> fail_errno(int error_number, const std::string& what) {
     case ENOSPC:
     case EDQUOT:
       return fail(ErrorCode::no_space, text, "Free some space, or choose another disk.");
+    case EFBIG:
+      return fail(ErrorCode::no_space, text,
+                  "Raise the file size limit (ulimit -f), or choose another disk.");
     case ENOMEM:
       return fail(ErrorCode::resource_exhausted, text, "Free some memory.");
     case EISDIR:

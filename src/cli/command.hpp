@@ -25,6 +25,9 @@ struct Invocation {
 // Prints "wattle: <message>" on standard error and gives the exit code of the error.
 int report(const Error& error);
 
+void add_inspect(CLI::App& app, Invocation& invocation);
+void add_quantize(CLI::App& app, Invocation& invocation);
+void add_synth(CLI::App& app, Invocation& invocation);
 void add_tokenize(CLI::App& app, Invocation& invocation);
 
 }  // namespace wattle::cli

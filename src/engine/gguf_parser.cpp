@@ -13,11 +13,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "GGUF is read in place");
 
-constexpr std::uint64_t kMaxKeyBytes = 65535;
-constexpr std::uint64_t kMaxNameBytes = 64;
-constexpr std::uint32_t kMaxDimensions = 4;
 constexpr std::uint64_t kMaxAlignment = std::uint64_t{1} << 20;
-constexpr int kMaxArrayDepth = 4;
 constexpr std::uint64_t kMinKeyBytes = 8 + 4 + 1;  // name length, type, value
 constexpr std::uint64_t kMinTensorBytes =
     8 + 4 + 8 + 4 + 8;  // name length, dims, 1 dim, type, offset
@@ -51,6 +47,10 @@ const char* guess_other_format(std::span<const std::byte> bytes) {
 }
 
 }  // namespace
+
+bool is_valid_alignment(std::uint64_t alignment) {
+  return std::has_single_bit(alignment) && alignment % 8 == 0 && alignment <= kMaxAlignment;
+}
 
 std::string printable(std::string_view text) {
   std::string out;
@@ -166,7 +166,7 @@ Status GgufParser::parse_metadata() {
   place_ = "key 'general.alignment'";
   WATTLE_TRY(const auto alignment, file_.get_uint("general.alignment"));
   if (alignment) {
-    if (!std::has_single_bit(*alignment) || *alignment % 8 != 0 || *alignment > kMaxAlignment) {
+    if (!is_valid_alignment(*alignment)) {
       return damaged(fmt::format("is {}, which is not a power of two from 8 to {}", *alignment,
                                  kMaxAlignment));
     }
@@ -243,6 +243,10 @@ Result<GgufArray> GgufParser::parse_array(int depth) {
   GgufArray array;
   WATTLE_TRY(array.element_type, read<std::uint32_t>());
   WATTLE_TRY(const auto count, read<std::uint64_t>());
+  if (count > kMaxArrayElements && count <= left()) {
+    return damaged(
+        fmt::format("is an array of {} elements; at most {} are read", count, kMaxArrayElements));
+  }
   Status status;
   switch (static_cast<GgufType>(array.element_type)) {
     case GgufType::boolean: {
@@ -328,7 +332,7 @@ Status GgufParser::parse_tensor_table() {
 
 Result<TensorInfo> GgufParser::parse_tensor() {
   TensorInfo tensor;
-  WATTLE_TRY(tensor.name, read_string(kMaxNameBytes));
+  WATTLE_TRY(tensor.name, read_string(kMaxTensorNameBytes));
   if (tensor.name.empty()) return damaged("is empty");
   place_ = fmt::format("tensor '{}'", printable(tensor.name));
   WATTLE_TRY(const auto n_dimensions, read<std::uint32_t>());

@@ -13,6 +13,15 @@
 
 namespace wattle::engine {
 
+// Limits of the format (docs/formats/gguf.md).
+inline constexpr std::uint64_t kMaxKeyBytes = 65535;
+inline constexpr std::uint64_t kMaxTensorNameBytes = 64;
+inline constexpr std::uint32_t kMaxDimensions = 4;
+[[nodiscard]] bool is_valid_alignment(std::uint64_t alignment);
+// Limits of Wattle.
+inline constexpr int kMaxArrayDepth = 4;
+inline constexpr std::uint64_t kMaxArrayElements = std::uint64_t{1} << 26;
+
 class GgufParser {
  public:
   GgufParser(std::span<const std::byte> bytes, std::string source)

@@ -11,6 +11,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/bytes.hpp"
 #include "engine/gguf_parser.hpp"
 
 namespace wattle::engine {
@@ -133,8 +134,9 @@ Result<std::uint64_t> tensor_bytes(const std::filesystem::path& path, const std:
   const auto bad = [&](const std::string& what) {
     return refuse(path, fmt::format("tensor '{}' {}", printable(name), what));
   };
-  if (name.empty() || name.size() > 64) return bad("needs a name of 1 to 64 bytes");
-  if (shape.empty() || shape.size() > 4) return bad("needs 1 to 4 dimensions");
+  if (name.empty() || name.size() > kMaxTensorNameBytes)
+    return bad("needs a name of 1 to 64 bytes");
+  if (shape.empty() || shape.size() > kMaxDimensions) return bad("needs 1 to 4 dimensions");
   if (std::ranges::count(shape, 0U) != 0) return bad("has a dimension of size 0");
   const auto row = row_bytes(type, shape[0]);
   if (!row) return bad("has " + row.error().what);
@@ -144,6 +146,18 @@ Result<std::uint64_t> tensor_bytes(const std::filesystem::path& path, const std:
     total *= shape[d];
   }
   return total;
+}
+
+// Says at once, rather than after minutes of writing, that a file cannot fit.
+Status check_space(const std::filesystem::path& path, std::uint64_t n_bytes) {
+  std::error_code error;
+  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  const auto space = std::filesystem::space(folder, error);
+  if (error || space.free >= n_bytes) return {};
+  return fail(ErrorCode::no_space,
+              fmt::format("cannot write {}: it needs {}, and {} are free", path.string(),
+                          format_bytes(n_bytes), format_bytes(space.free)),
+              "Free some space, or choose another disk.");
 }
 
 }  // namespace
@@ -204,7 +218,7 @@ Status GgufWriter::write(const std::filesystem::path& path, const OnProgress& on
   header.put(static_cast<std::uint64_t>(tensors_.size()));
   header.put(static_cast<std::uint64_t>(metadata_.size()));
   for (const auto& [key, value] : metadata_) {
-    if (key.empty() || key.size() > 65535)
+    if (key.empty() || key.size() > kMaxKeyBytes)
       return refuse(path, "a metadata key needs 1 to 65535 bytes");
     header.put_string(key);
     if (!put_value(header, value)) {
@@ -213,8 +227,8 @@ Status GgufWriter::write(const std::filesystem::path& path, const OnProgress& on
     }
     if (key == "general.alignment") {
       const auto* number = std::get_if<std::uint64_t>(&value.value);
-      if (number == nullptr || !std::has_single_bit(*number) || *number % 8 != 0) {
-        return refuse(path, "general.alignment must be a power of two and a multiple of 8");
+      if (number == nullptr || !is_valid_alignment(*number)) {
+        return refuse(path, "general.alignment must be a power of two from 8 to 1048576");
       }
       alignment = *number;
     }
@@ -237,9 +251,10 @@ Status GgufWriter::write(const std::filesystem::path& path, const OnProgress& on
   }
   header.pad_to(alignment);
 
-  WATTLE_TRY(AtomicFile file, AtomicFile::create(path));
-  WATTLE_CHECK(file.write(header.bytes()));
   const std::uint64_t total = header.bytes().size() + offset;
+  WATTLE_TRY(AtomicFile file, AtomicFile::create(path));
+  WATTLE_CHECK(check_space(path, total));
+  WATTLE_CHECK(file.write(header.bytes()));
   const std::string padding(alignment, '\0');
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     std::uint64_t written = 0;
@@ -249,7 +264,9 @@ Status GgufWriter::write(const std::filesystem::path& path, const OnProgress& on
                                         printable(tensors_[i].name), sizes[i]));
       }
       written += piece.size();
-      return file.write(piece);
+      WATTLE_CHECK(file.write(piece));
+      if (on_progress) on_progress(file.bytes_written(), total);
+      return {};
     };
     WATTLE_CHECK(tensors_[i].produce(sink));
     if (written != sizes[i]) {
@@ -258,8 +275,8 @@ Status GgufWriter::write(const std::filesystem::path& path, const OnProgress& on
     }
     const std::uint64_t gap = align_up(written, alignment) - written;
     WATTLE_CHECK(file.write(std::string_view(padding).substr(0, gap)));
-    if (on_progress) on_progress(file.bytes_written(), total);
   }
+  if (on_progress) on_progress(total, total);
   return file.commit();
 }
 

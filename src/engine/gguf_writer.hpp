@@ -37,7 +37,8 @@ class GgufWriter {
   void add_tensor(std::string name, TensorType type, std::vector<std::uint64_t> shape,
                   Producer produce);
 
-  // Called after each tensor with bytes done and bytes in all (progress bars); may be empty.
+  // Called as bytes are written, with bytes done and bytes in all (progress bars), at last with the
+  // two equal; may be empty.
   using OnProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
   [[nodiscard]] Status write(const std::filesystem::path& path,
                              const OnProgress& on_progress = {}) const;

@@ -12,9 +12,9 @@ using torch::Tensor;
 Network::Network(const ModelShape& shape, std::uint64_t seed) : shape_(shape) {
   auto generator = at::detail::createCPUGenerator(seed);
   const auto add = [&](const std::string& name, Tensor tensor,
-                       std::vector<std::int64_t> stacked = {}) {
+                       std::vector<Part> parts = {}) {
     tensor.set_requires_grad(true);
-    parameters_.push_back({name, tensor, std::move(stacked)});
+    parameters_.push_back({name, tensor, std::move(parts)});
     return tensor;
   };
   const auto normal = [&](std::int64_t rows, std::int64_t columns, double deviation) {
@@ -29,12 +29,13 @@ Network::Network(const ModelShape& shape, std::uint64_t seed) : shape_(shape) {
     const std::string prefix = fmt::format("blk.{}.", i);
     Layer layer;
     layer.attn_norm = add(prefix + "attn_norm", torch::ones({d}));
-    layer.qkv = add(prefix + "attn_qkv", normal(q + 2 * kv, d, 0.6 * deviation), {q, kv, kv});
-    layer.out = add(prefix + "attn_output", torch::zeros({d, q}), {d});
+    layer.qkv = add(prefix + "attn_qkv", normal(q + 2 * kv, d, 0.6 * deviation),
+                    {{prefix + "attn_q", q}, {prefix + "attn_k", kv}, {prefix + "attn_v", kv}});
+    layer.out = add(prefix + "attn_output", torch::zeros({d, q}), {{prefix + "attn_output", d}});
     layer.ffn_norm = add(prefix + "ffn_norm", torch::ones({d}));
     layer.gate_up = add(prefix + "ffn_gate_up", normal(2 * shape.d_ff, d, 0.6 * deviation),
-                        {shape.d_ff, shape.d_ff});
-    layer.down = add(prefix + "ffn_down", torch::zeros({d, shape.d_ff}), {d});
+                        {{prefix + "ffn_gate", shape.d_ff}, {prefix + "ffn_up", shape.d_ff}});
+    layer.down = add(prefix + "ffn_down", torch::zeros({d, shape.d_ff}), {{prefix + "ffn_down", d}});
     layers_.push_back(layer);
   }
   final_norm_ = add("output_norm", torch::ones({d}));

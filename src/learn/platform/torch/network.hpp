@@ -26,11 +26,15 @@ class Network {
   // hidden: [n, d] → logits [n, n_vocab]
   [[nodiscard]] torch::Tensor head(const torch::Tensor& hidden) const;
 
+  struct Part {
+    std::string name;  // "blk.3.attn_k"
+    std::int64_t rows;
+  };
   struct Parameter {
     std::string name;
     torch::Tensor tensor;
-    // Row counts of the matrices stacked in it (q, k, v in one); empty: not a matrix of a layer.
-    std::vector<std::int64_t> stacked;
+    // The matrices stacked in it (q, k and v are one product); empty: not a matrix of a layer.
+    std::vector<Part> parts;
   };
   [[nodiscard]] std::vector<Parameter>& parameters() { return parameters_; }
   [[nodiscard]] const std::vector<Parameter>& parameters() const { return parameters_; }

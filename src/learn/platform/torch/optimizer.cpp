@@ -30,7 +30,7 @@ Optimizer::Optimizer(Network& network, const OptimizerOptions& options)
   adam_steps_ = torch::zeros({static_cast<std::int64_t>(parameters.size())});
   for (const auto& parameter : parameters) {
     first_.push_back(torch::zeros_like(parameter.tensor).detach());
-    second_.push_back(parameter.stacked.empty() ? torch::zeros_like(parameter.tensor).detach()
+    second_.push_back(parameter.parts.empty() ? torch::zeros_like(parameter.tensor).detach()
                                                 : Tensor());
   }
 }
@@ -42,7 +42,7 @@ void Optimizer::muon(Network::Parameter& parameter, Tensor& momentum, double sca
   const double rate = options_.muon_rate * scale;
   parameter.tensor.mul_(1.0 - rate * options_.weight_decay);
   std::int64_t row = 0;
-  for (const std::int64_t rows : parameter.stacked) {
+  for (const auto& [name, rows] : parameter.parts) {
     const Tensor update = orthogonalize(direction.narrow(0, row, rows));
     const double shape_scale = std::sqrt(
         std::max(1.0, static_cast<double>(rows) / static_cast<double>(direction.size(1))));
@@ -58,7 +58,7 @@ void Optimizer::step(double scale) {
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     auto& parameter = parameters[i];
     if (!parameter.tensor.grad().defined()) continue;
-    if (!parameter.stacked.empty()) {
+    if (!parameter.parts.empty()) {
       muon(parameter, first_[i], scale);
     } else {
       const Tensor& gradient = parameter.tensor.grad();

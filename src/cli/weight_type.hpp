@@ -1,0 +1,21 @@
+#pragma once
+// The weight types a command line may name.
+
+#include <string>
+
+#include "base/result.hpp"
+#include "engine/tensor_type.hpp"
+
+namespace wattle::cli {
+
+[[nodiscard]] inline std::string weight_type_names() {
+  return "q4_0, q8_0, f16, bf16, f32";
+}
+
+[[nodiscard]] inline Result<engine::TensorType> parse_weight_type(const std::string& name) {
+  if (const auto type = engine::tensor_type_from_name(name)) return *type;
+  return fail(ErrorCode::invalid_argument, "there is no weight type '" + name + "'",
+              "Choose one of " + weight_type_names() + ".");
+}
+
+}  // namespace wattle::cli

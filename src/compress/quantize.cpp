@@ -1,0 +1,240 @@
+#include "compress/quantize.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "base/interrupt.hpp"
+#include "compress/parallel.hpp"
+#include "engine/gguf_writer.hpp"
+#include "engine/quant.hpp"
+
+namespace wattle::compress {
+namespace {
+
+using engine::GgufFile;
+using engine::GgufWriter;
+using engine::TensorInfo;
+using engine::TensorType;
+
+constexpr std::size_t kPieceElements = std::size_t{1} << 18;
+
+bool is_block_type(TensorType type) {
+  return engine::info(type).block_elements > 1;
+}
+
+// "blk.12.attn_q.weight" → "blk.N.attn_q.weight"
+std::string role_of(const std::string& name) {
+  if (!name.starts_with("blk.")) return name;
+  const std::size_t dot = name.find('.', 4);
+  return dot == std::string::npos ? name : "blk.N" + name.substr(dot);
+}
+
+struct ErrorSums {
+  double squared_error = 0.0;
+  double squared_weight = 0.0;
+};
+
+// One piece of a row (or several whole rows): old bytes in, new bytes out.
+struct Piece {
+  std::span<const std::byte> in;
+  std::vector<std::byte> out;
+  ErrorSums sums;
+};
+
+void convert(TensorType from, TensorType to, std::size_t n_elements, Piece& piece) {
+  std::vector<float> before(n_elements);
+  std::vector<float> after(n_elements);
+  engine::dequantize_row(from, piece.in, before);
+  engine::quantize_row(to, before, piece.out);
+  engine::dequantize_row(to, piece.out, after);
+  for (std::size_t i = 0; i < n_elements; ++i) {
+    const double weight = before[i];
+    const double error = static_cast<double>(after[i]) - weight;
+    piece.sums.squared_error += error * error;
+    piece.sums.squared_weight += weight * weight;
+  }
+}
+
+// Streams one tensor through the conversion. Rows are whole numbers of blocks and pieces are cut at
+// block borders, so pieces are independent and the result does not depend on the threads.
+class TensorConversion {
+ public:
+  TensorConversion(const GgufFile& file, const TensorInfo& tensor, TensorType to, int threads)
+      : file_(file), tensor_(tensor), to_(to), threads_(worker_count(threads)) {}
+
+  Status run(const GgufWriter::Sink& sink, ErrorSums& sums) {
+    const std::span<const std::byte> bytes = file_.tensor_bytes(tensor_);
+    if (to_ == tensor_.type) return copy(bytes, sink);
+    std::vector<Piece> pieces(threads_);
+    for (std::uint64_t start = 0; start < tensor_.n_elements;) {
+      WATTLE_CHECK(stop_if_interrupted());
+      std::size_t n_pieces = 0;
+      std::vector<std::size_t> counts(threads_);
+      for (; n_pieces < threads_ && start < tensor_.n_elements; ++n_pieces) {
+        const std::size_t n = std::min<std::uint64_t>(kPieceElements, tensor_.n_elements - start);
+        counts[n_pieces] = n;
+        pieces[n_pieces].in = bytes.subspan(size_in(tensor_.type, start), size_in(tensor_.type, n));
+        pieces[n_pieces].out.resize(size_in(to_, n));
+        pieces[n_pieces].sums = {};
+        start += n;
+      }
+      parallel_for(n_pieces, threads_,
+                   [&](std::size_t i) { convert(tensor_.type, to_, counts[i], pieces[i]); });
+      for (std::size_t i = 0; i < n_pieces; ++i) {
+        sums.squared_error += pieces[i].sums.squared_error;
+        sums.squared_weight += pieces[i].sums.squared_weight;
+        WATTLE_CHECK(check_finite(sums));
+        WATTLE_CHECK(sink(pieces[i].out));
+      }
+    }
+    return {};
+  }
+
+ private:
+  static std::size_t size_in(TensorType type, std::uint64_t n_elements) {
+    const auto& layout = engine::info(type);
+    return static_cast<std::size_t>(n_elements) / layout.block_elements * layout.block_bytes;
+  }
+
+  static Status stop_if_interrupted() {
+    if (!interrupted()) return {};
+    return fail(ErrorCode::cancelled, "stopped; no file was written");
+  }
+
+  static Status copy(std::span<const std::byte> bytes, const GgufWriter::Sink& sink) {
+    constexpr std::size_t kCopyBytes = std::size_t{4} << 20;
+    while (!bytes.empty()) {
+      WATTLE_CHECK(stop_if_interrupted());
+      const std::size_t n = std::min(kCopyBytes, bytes.size());
+      WATTLE_CHECK(sink(bytes.first(n)));
+      bytes = bytes.subspan(n);
+    }
+    return {};
+  }
+
+  [[nodiscard]] Status check_finite(const ErrorSums& sums) const {
+    if (!std::isfinite(sums.squared_weight)) {
+      return fail(ErrorCode::invalid_format,
+                  fmt::format("cannot quantise {}: tensor '{}' holds values that are not finite",
+                              file_.source(), tensor_.name),
+                  "The model is damaged: download or train it again.");
+    }
+    if (!std::isfinite(sums.squared_error)) {
+      return fail(ErrorCode::out_of_range,
+                  fmt::format("cannot quantise {}: tensor '{}' holds values too large for {}",
+                              file_.source(), tensor_.name, engine::info(to_).name),
+                  "Choose bf16 or f32.");
+    }
+    return {};
+  }
+
+  const GgufFile& file_;
+  const TensorInfo& tensor_;
+  TensorType to_;
+  std::size_t threads_;
+};
+
+RoleReport& report_for(QuantizeReport& report, const TensorInfo& tensor, TensorType to) {
+  const std::string role = role_of(tensor.name);
+  for (auto& entry : report.roles) {
+    if (entry.role == role && entry.from == tensor.type && entry.to == to) return entry;
+  }
+  RoleReport entry;
+  entry.role = role;
+  entry.from = tensor.type;
+  entry.to = to;
+  return report.roles.emplace_back(std::move(entry));
+}
+
+Status refuse_same_file(const std::filesystem::path& in, const std::filesystem::path& out) {
+  std::error_code ignored;
+  if (!std::filesystem::equivalent(in, out, ignored)) return {};
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("cannot quantise {} onto itself", in.string()),
+              "Give the new file another name.");
+}
+
+}  // namespace
+
+TensorType target_type(const TensorInfo& tensor, TensorType wanted) {
+  const std::string_view name = tensor.name;
+  const bool is_matrix = std::ranges::count_if(tensor.shape, [](auto n) { return n > 1; }) >= 2;
+  const bool is_small_and_sensitive = name.ends_with("_norm.weight") ||
+                                      name.ends_with("ffn_gate_inp.weight") ||
+                                      name.starts_with("rope_");
+  if (!is_matrix || is_small_and_sensitive || !name.ends_with(".weight")) return tensor.type;
+  const bool fits = tensor.shape[0] % engine::info(wanted).block_elements == 0;
+  return fits ? wanted : TensorType::f16;
+}
+
+std::uint32_t file_type_id(TensorType type) {
+  switch (type) {
+    case TensorType::f32:
+      return 0;
+    case TensorType::f16:
+      return 1;
+    case TensorType::q4_0:
+      return 2;
+    case TensorType::q8_0:
+      return 7;
+    case TensorType::bf16:
+      return 32;
+  }
+  return 0;
+}
+
+Result<QuantizeReport> quantize_file(const std::filesystem::path& in,
+                                     const std::filesystem::path& out,
+                                     const QuantizeOptions& options) {
+  WATTLE_CHECK(refuse_same_file(in, out));
+  WATTLE_TRY(const GgufFile file, GgufFile::open(in));
+  WATTLE_CHECK(file.require_whole());
+  if (file.tensors().empty()) {
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("cannot quantise {}: it holds a vocabulary but no weights", in.string()),
+        "Name the file of a whole model.");
+  }
+
+  GgufWriter writer;
+  for (const auto& [key, value] : file.metadata()) writer.set(key, value);
+  writer.set_uint32("general.quantization_version", 2);
+  writer.set_uint32("general.file_type", file_type_id(options.type));
+
+  QuantizeReport report;
+  report.file_bytes_before = file.file_bytes();
+  for (const auto& tensor : file.tensors()) {
+    const TensorType to = target_type(tensor, options.type);
+    if (to != tensor.type && is_block_type(tensor.type)) report.was_quantized = true;
+    writer.add_tensor(
+        tensor.name, to, tensor.shape, [&, to](const GgufWriter::Sink& sink) -> Status {
+          ErrorSums sums;
+          WATTLE_CHECK(TensorConversion(file, tensor, to, options.threads).run(sink, sums));
+          RoleReport& role = report_for(report, tensor, to);
+          role.n_tensors += 1;
+          role.n_elements += tensor.n_elements;
+          role.bytes_before += tensor.n_bytes;
+          role.bytes_after += engine::row_bytes(to, tensor.n_elements).value_or(0);
+          role.rms_error += sums.squared_error;
+          role.rms_weight += sums.squared_weight;
+          return {};
+        });
+  }
+  WATTLE_CHECK(writer.write(out, [&](std::uint64_t done, std::uint64_t total) {
+    report.file_bytes_after = total;
+    if (options.on_progress) options.on_progress(done, total);
+  }));
+  for (auto& role : report.roles) {
+    role.rms_error = std::sqrt(role.rms_error / static_cast<double>(role.n_elements));
+    role.rms_weight = std::sqrt(role.rms_weight / static_cast<double>(role.n_elements));
+  }
+  return report;
+}
+
+}  // namespace wattle::compress

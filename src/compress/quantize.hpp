@@ -1,0 +1,63 @@
+#pragma once
+// Rewrites a GGUF file with its weight matrices in another type. Memory stays bounded by a few
+// thousand rows; the new file appears whole or not at all.
+//
+// Which tensors change: every matrix (2 or more dimensions) named "*.weight", the embedding and the
+// output head included. Vectors, norms, RoPE factors and MoE routers stay as they are: they are
+// small, and sensitive. A matrix whose rows are not a multiple of 32 goes to F16 instead of a block
+// type. `general.file_type` and `general.quantization_version` are set accordingly.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "engine/gguf.hpp"
+#include "engine/tensor_type.hpp"
+
+namespace wattle::compress {
+
+struct QuantizeOptions {
+  engine::TensorType type = engine::TensorType::q8_0;
+  int threads = 0;  // 0: cores this process may use; the result does not depend on it
+  // Bytes written and bytes in all; may be empty. Polled for Ctrl-C between pieces in any case.
+  std::function<void(std::uint64_t done, std::uint64_t total)> on_progress;
+};
+
+// All tensors of one role: "blk.N.attn_q.weight" for every N.
+struct RoleReport {
+  std::string role;
+  engine::TensorType from = engine::TensorType::f32;
+  engine::TensorType to = engine::TensorType::f32;
+  std::uint64_t n_tensors = 0;
+  std::uint64_t n_elements = 0;
+  std::uint64_t bytes_before = 0;
+  std::uint64_t bytes_after = 0;
+  double rms_error = 0.0;   // √mean (new − old)²
+  double rms_weight = 0.0;  // √mean old²; both 0 where the tensors were copied as they are
+  [[nodiscard]] bool converted() const { return from != to; }
+};
+
+struct QuantizeReport {
+  std::uint64_t file_bytes_before = 0;
+  std::uint64_t file_bytes_after = 0;
+  std::vector<RoleReport> roles;  // in the order of the file
+  // Some tensors were in a block type already: their errors add up.
+  bool was_quantized = false;
+};
+
+// invalid_argument if both paths name one file; invalid_format or out_of_range, naming the tensor,
+// if weights are not finite or too large for the type; cancelled after Ctrl-C.
+[[nodiscard]] Result<QuantizeReport> quantize_file(const std::filesystem::path& in,
+                                                   const std::filesystem::path& out,
+                                                   const QuantizeOptions& options);
+
+// The type that `tensor` gets when `wanted` is asked for.
+[[nodiscard]] engine::TensorType target_type(const engine::TensorInfo& tensor,
+                                             engine::TensorType wanted);
+// The format's `general.file_type` for a file whose matrices are of this type.
+[[nodiscard]] std::uint32_t file_type_id(engine::TensorType type);
+
+}  // namespace wattle::compress
