@@ -29,5 +29,6 @@ void add_inspect(CLI::App& app, Invocation& invocation);
 void add_quantize(CLI::App& app, Invocation& invocation);
 void add_synth(CLI::App& app, Invocation& invocation);
 void add_tokenize(CLI::App& app, Invocation& invocation);
+void add_train(CLI::App& app, Invocation& invocation);
 
 }  // namespace wattle::cli

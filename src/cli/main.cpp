@@ -39,6 +39,7 @@ int run(int argc, char** argv) {
   app.failure_message(CLI::FailureMessage::help);
   Invocation invocation;
   add_tokenize(app, invocation);
+  add_train(app, invocation);
   add_inspect(app, invocation);
   add_quantize(app, invocation);
   add_synth(app, invocation);

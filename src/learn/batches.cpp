@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "learn/telemetry/wording.hpp"
-
 namespace wattle::learn {
 namespace {
 constexpr std::uint64_t kBatchesPerPool = 16;
@@ -39,12 +37,6 @@ Batch pad(std::span<const Encoded> examples, const Vocabulary& vocabulary) {
   return batch;
 }
 }  // namespace
-
-Example make_example(Random& random, Split split) {
-  const Case made = make_case(random, split);
-  std::string prompt = prompt_text(made, random, split);
-  return {std::move(prompt), answer_text(made.verdict), made.verdict};
-}
 
 BatchSource::BatchSource(const Vocabulary& vocabulary, std::uint64_t seed, Split split,
                          int batch_size)

@@ -3,20 +3,12 @@
 // p holds what Random(seed, p) makes, so any position can be reached again without replaying.
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "learn/encoder.hpp"
-#include "learn/telemetry/case.hpp"
+#include "learn/telemetry/example.hpp"
 
 namespace wattle::learn {
-
-struct Example {
-  std::string prompt;
-  std::string answer;  // begins with a space
-  Verdict verdict;
-};
-[[nodiscard]] Example make_example(Random& random, Split split);
 
 // Sequences padded on the right to one length; a row is one position of one sequence.
 struct Batch {

@@ -1,9 +1,10 @@
 #pragma once
-// Training a language model on generated telemetry, from random weights to a GGUF file. Built with
-// libtorch where it is found; without it train() says how to get it.
+// Training a language model on generated telemetry, from random weights to a GGUF file. libtorch is
+// loaded when train() is called; without it the error says how to get it.
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,7 @@ struct TrainOptions {
   double checkpoint_every_s = 180.0;
   std::string name = "Wattle telemetry";
   Progress::Style progress = Progress::Style::automatic;
+  std::function<bool()> cancelled;  // asked before each step; may be empty
 };
 
 // How often the answer is right when leaving after one layer (teacher forced: whatever is exactly

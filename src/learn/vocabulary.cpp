@@ -10,7 +10,9 @@ std::vector<std::string> number_pieces() {
   std::vector<std::string> pieces;
   for (const std::string_view before : {"▁", "▁["}) {
     if (before != "▁") pieces.emplace_back(before);
-    const auto add = [&](std::string_view number) { pieces.push_back(fmt::format("{}{}", before, number)); };
+    const auto add = [&](std::string_view number) {
+      pieces.push_back(fmt::format("{}{}", before, number));
+    };
     for (int digit = 0; digit <= 9; ++digit) add(fmt::format("{}", digit));
     for (int number = 10; number <= 99; ++number) add(fmt::format("{}", number));
     for (const std::string_view head : {"0.", "0.0", "0.00"}) add(head);

@@ -171,8 +171,8 @@ Channel measure(Random& random, Split split, Sensor sensor, Unit unit, const Wis
     if (i > 0 && i + 1 < n_readings) {
       const int wobble = std::max(1, std::abs(last - first) / 6);
       reading = first + (last - first) * i / (n_readings - 1) + random.between(-wobble, wobble);
-      reading = snap(random, split, std::clamp(reading, std::min(first, last),
-                                               std::max(first, last)));
+      reading =
+          snap(random, split, std::clamp(reading, std::min(first, last), std::max(first, last)));
     }
     ticks.emplace_back(reading);
   }
@@ -203,9 +203,8 @@ Case make_case(Random& random, Split split) {
       if (target.any_sensor) condition.sensor = faulty_sensor(random, condition.ask);
       fulfil(random, condition, wishes[index(condition.sensor)]);
     }
-    const auto present = std::count_if(wishes.begin(), wishes.end(), [](const Wish& wish) {
-      return wish.last != Level::absent;
-    });
+    const auto present = std::count_if(wishes.begin(), wishes.end(),
+                                       [](const Wish& wish) { return wish.last != Level::absent; });
     if (present < 2) continue;
     const Verdict verdict = judge(state_of(wishes));
     if (verdict.rule != &target) continue;

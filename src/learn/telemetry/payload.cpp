@@ -44,8 +44,8 @@ Manner draw_manner(const Case& made, Random& random, Split split) {
 
 std::string name_of(const Manner& manner, Sensor sensor) {
   if (manner.words) {
-    constexpr std::array<View, kSensors> names = {"carbon monoxide", "humidity", "light", "LPG",
-                                                  "motion",          "smoke",    "temperature"};
+    constexpr std::array<View, kSensors> names = {
+        "carbon monoxide", "humidity", "light", "LPG", "motion", "smoke", "temperature"};
     return std::string(names[index(sensor)]);
   }
   if (manner.capitals && sensor == Sensor::co) return "CO";
@@ -111,8 +111,8 @@ std::string json_object(const Manner& manner, const Case& made, std::size_t read
   std::string text = "{";
   for (const Channel& channel : made.channels) {
     if (text.size() > 1) text += ", ";
-    text += fmt::format("\"{}\": {}", json_key(manner, channel),
-                        json_value(manner, channel, reading));
+    text +=
+        fmt::format("\"{}\": {}", json_key(manner, channel), json_value(manner, channel, reading));
   }
   return text + "}";
 }

@@ -9,8 +9,7 @@ using S = Sensor;
 
 constexpr Rule rule(std::string_view id, Health health, Sensor sensor, std::string_view cause,
                     std::string_view action, auto... conditions) {
-  return {id,    health, false, sensor, {conditions...}, sizeof...(conditions),
-          cause, action};
+  return {id, health, false, sensor, {conditions...}, sizeof...(conditions), cause, action};
 }
 // A fault of any sensor: the condition's sensor is filled in when it is judged.
 constexpr Rule fault(std::string_view id, Ask ask, std::string_view cause,
@@ -41,8 +40,8 @@ constexpr auto kRules = std::to_array<Rule>({
          when(S::lpg, high)),
     rule("faulty_burner", kCritical, S::co, "a faulty burner",
          "Turn the burner off and bring in fresh air.", when(S::co, high)),
-    rule("freezing_pipes", kCritical, S::temp, "freezing pipes", "Drain the water and heat the room.",
-         when(S::temp, very_low)),
+    rule("freezing_pipes", kCritical, S::temp, "freezing pipes",
+         "Drain the water and heat the room.", when(S::temp, very_low)),
     // A sensor that cannot be believed comes before what the others say.
     fault("dead_probe", zero, "a dead probe", "Replace the probe."),
     fault("wiring_fault", impossible, "a wiring fault", "Check the cable and the connector."),
@@ -57,8 +56,8 @@ constexpr auto kRules = std::to_array<Rule>({
          when(S::smoke, elevated_or_high), when(S::humidity, high)),
     rule("cooking", kWarning, S::smoke, "cooking on gas", "Switch the hood on.",
          when(S::smoke, elevated_or_high), when(S::lpg, elevated)),
-    rule("engine_exhaust", kWarning, S::smoke, "engine exhaust", "Stop the engine and air the hall.",
-         when(S::smoke, elevated), when(S::co, elevated)),
+    rule("engine_exhaust", kWarning, S::smoke, "engine exhaust",
+         "Stop the engine and air the hall.", when(S::smoke, elevated), when(S::co, elevated)),
     rule("dust", kWarning, S::smoke, "dust in the air", "Clean the filter.",
          when(S::smoke, elevated_or_high)),
     rule("gas_seep", kWarning, S::lpg, "a slow gas seep", "Test the joints with soap water.",
@@ -91,12 +90,18 @@ constexpr auto kRules = std::to_array<Rule>({
 
 constexpr std::string_view ask_phrase(Ask ask) {
   constexpr std::array<std::string_view, 13> phrases = {
-      "elevated or high", "elevated",
-      "high",             "low",
-      "very low",         "on",
-      "off",              "rose within the window",
-      "fell within the window", "exactly 0",
-      "physically impossible",  "missing (NaN, null)",
+      "elevated or high",
+      "elevated",
+      "high",
+      "low",
+      "very low",
+      "on",
+      "off",
+      "rose within the window",
+      "fell within the window",
+      "exactly 0",
+      "physically impossible",
+      "missing (NaN, null)",
       "the same number in every reading of a window"};
   return phrases[static_cast<std::size_t>(ask)];
 }

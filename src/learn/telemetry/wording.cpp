@@ -10,10 +10,10 @@ namespace wattle::learn {
 namespace {
 using View = std::string_view;
 
-constexpr auto kPlaces = std::to_array<View>({
-    "kitchen", "server room", "boiler room", "greenhouse", "warehouse", "garage", "workshop",
-    "hallway", "laboratory", "office", "basement", "canteen", "classroom", "stable", "attic",
-    "laundry", "pump house", "store room", "lobby", "bakery"});
+constexpr auto kPlaces = std::to_array<View>(
+    {"kitchen", "server room", "boiler room", "greenhouse", "warehouse", "garage",    "workshop",
+     "hallway", "laboratory",  "office",      "basement",   "canteen",   "classroom", "stable",
+     "attic",   "laundry",     "pump house",  "store room", "lobby",     "bakery"});
 
 // {place} and {id} are filled in. The payload follows after a colon or "shows".
 constexpr auto kTrainingIntroductions = std::to_array<View>({

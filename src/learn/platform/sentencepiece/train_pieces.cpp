@@ -94,9 +94,9 @@ Result<std::vector<std::string>> train_pieces(std::span<const std::string> lines
                          log));
   if (status != 0) {
     const auto output = read_file(log);
-    const std::string last = output ? output->substr(output->size() - std::min<std::size_t>(
-                                                                          output->size(), 300))
-                                    : std::string();
+    const std::string last =
+        output ? output->substr(output->size() - std::min<std::size_t>(output->size(), 300))
+               : std::string();
     return fail(status == 127 ? ErrorCode::unavailable : ErrorCode::internal,
                 fmt::format("{} ended with status {}: {}", program, status, last),
                 status == 127 ? "install the training stack: script/setup --all"

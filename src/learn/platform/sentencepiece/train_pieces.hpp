@@ -1,6 +1,6 @@
 #pragma once
-// SentencePiece's trainer, run as a program: its library carries a protobuf of its own, which cannot
-// live in one process with libtorch's.
+// SentencePiece's trainer, run as a program: its library carries a protobuf of its own, which
+// cannot live in one process with libtorch's.
 
 #include <span>
 #include <string>

@@ -12,11 +12,13 @@ namespace {
 constexpr std::string_view kMagic = "WATTLE-CHECKPOINT-1\n";
 
 std::span<const std::byte> bytes_of(const torch::Tensor& tensor) {
-  return std::as_bytes(std::span(tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())));
+  return std::as_bytes(
+      std::span(tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())));
 }
 
 std::unexpected<Error> malformed(const std::filesystem::path& file, const std::string& why) {
-  return fail(ErrorCode::invalid_format, fmt::format("cannot resume from {}: {}", file.string(), why),
+  return fail(ErrorCode::invalid_format,
+              fmt::format("cannot resume from {}: {}", file.string(), why),
               "delete the file to start anew");
 }
 }  // namespace
@@ -31,7 +33,8 @@ Status save_checkpoint(const std::filesystem::path& folder, Json header,
   std::filesystem::create_directories(folder, error);
   if (error) return fail_errno(error.value(), "cannot create " + folder.string());
   Json list = Json::array();
-  for (const auto& [name, tensor] : tensors) list.push_back({{"name", name}, {"n", tensor.numel()}});
+  for (const auto& [name, tensor] : tensors)
+    list.push_back({{"name", name}, {"n", tensor.numel()}});
   header["tensors"] = std::move(list);
   const std::string text = dump_json(header);
   const std::uint64_t length = text.size();

@@ -77,9 +77,9 @@ struct RmsNorm : torch::autograd::Function<RmsNorm> {
     const Tensor dy = gradients[0].contiguous();
     Tensor dx = torch::empty_like(saved[0]);
     Tensor dweight = torch::zeros_like(saved[1]);
-    rms_backward(saved[0].data_ptr<float>(), saved[1].data_ptr<float>(),
-                 saved[2].data_ptr<float>(), dy.data_ptr<float>(), dx.data_ptr<float>(),
-                 dweight.data_ptr<float>(), dx.size(0), dx.size(1));
+    rms_backward(saved[0].data_ptr<float>(), saved[1].data_ptr<float>(), saved[2].data_ptr<float>(),
+                 dy.data_ptr<float>(), dx.data_ptr<float>(), dweight.data_ptr<float>(), dx.size(0),
+                 dx.size(1));
     return {dx, dweight, Tensor()};
   }
 };
@@ -191,16 +191,15 @@ Heads gather(const Tensor& qkv, const Tensor& rope, const AttentionShape& s) {
   for (std::int64_t b = 0; b < s.batch; ++b) {
     const float* rows = qkv.data_ptr<float>() + b * s.length * stride;
     for (std::int64_t h = 0; h < s.n_heads; ++h) {
-      rotate(rows + h * s.head_dim, angles,
-             heads.q.data_ptr<float>() + (b * s.n_heads + h) * block, s.length, stride, s.head_dim,
-             s.head_dim, 1.0F, scale);
+      rotate(rows + h * s.head_dim, angles, heads.q.data_ptr<float>() + (b * s.n_heads + h) * block,
+             s.length, stride, s.head_dim, s.head_dim, 1.0F, scale);
     }
     for (std::int64_t h = 0; h < s.n_kv_heads; ++h) {
       const std::int64_t out = (b * s.n_kv_heads + h) * block;
       rotate(rows + (s.n_heads + h) * s.head_dim, angles, heads.k.data_ptr<float>() + out, s.length,
              stride, s.head_dim, s.head_dim, 1.0F, 1.0F);
-      copy_rows(rows + (s.n_heads + s.n_kv_heads + h) * s.head_dim,
-                heads.v.data_ptr<float>() + out, s.length, stride, s.head_dim, s.head_dim);
+      copy_rows(rows + (s.n_heads + s.n_kv_heads + h) * s.head_dim, heads.v.data_ptr<float>() + out,
+                s.length, stride, s.head_dim, s.head_dim);
     }
   }
   return heads;
@@ -216,8 +215,8 @@ Tensor scatter(const Heads& grad, const Tensor& rope, const AttentionShape& s) {
   for (std::int64_t b = 0; b < s.batch; ++b) {
     float* rows = out.data_ptr<float>() + b * s.length * stride;
     for (std::int64_t h = 0; h < s.n_heads; ++h) {
-      rotate(grad.q.data_ptr<float>() + (b * s.n_heads + h) * block, angles,
-             rows + h * s.head_dim, s.length, s.head_dim, stride, s.head_dim, -1.0F, scale);
+      rotate(grad.q.data_ptr<float>() + (b * s.n_heads + h) * block, angles, rows + h * s.head_dim,
+             s.length, s.head_dim, stride, s.head_dim, -1.0F, scale);
     }
     for (std::int64_t h = 0; h < s.n_kv_heads; ++h) {
       const std::int64_t in = (b * s.n_kv_heads + h) * block;
@@ -264,8 +263,7 @@ struct Attention : torch::autograd::Function<Attention> {
     Tensor dscores = torch::bmm(dout, saved[2].transpose(1, 2));
     softmax_backward(p.data_ptr<float>(), dscores.data_ptr<float>(), p.size(0) * p.size(1),
                      p.size(2));
-    const Heads grad{torch::bmm(dscores, saved[1]),
-                     torch::bmm(dscores.transpose(1, 2), saved[0]),
+    const Heads grad{torch::bmm(dscores, saved[1]), torch::bmm(dscores.transpose(1, 2), saved[0]),
                      torch::bmm(p.transpose(1, 2), dout)};
     return {scatter(grad, saved[4], shape), Tensor(), Tensor(), Tensor()};
   }
@@ -282,10 +280,8 @@ Tensor swiglu(const Tensor& gate_up) {
 
 Tensor attention(const Tensor& qkv, const Tensor& rope, const AttentionShape& shape) {
   const std::int64_t group = shape.n_heads / shape.n_kv_heads;
-  const Tensor mask = torch::full({shape.length, shape.length}, -1e9F)
-                          .triu(1)
-                          .repeat({group, 1})
-                          .unsqueeze(0);
+  const Tensor mask =
+      torch::full({shape.length, shape.length}, -1e9F).triu(1).repeat({group, 1}).unsqueeze(0);
   return Attention::apply(qkv, rope, mask, shape);
 }
 

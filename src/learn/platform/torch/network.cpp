@@ -11,8 +11,7 @@ using torch::Tensor;
 
 Network::Network(const ModelShape& shape, std::uint64_t seed) : shape_(shape) {
   auto generator = at::detail::createCPUGenerator(seed);
-  const auto add = [&](const std::string& name, Tensor tensor,
-                       std::vector<Part> parts = {}) {
+  const auto add = [&](const std::string& name, Tensor tensor, std::vector<Part> parts = {}) {
     tensor.set_requires_grad(true);
     parameters_.push_back({name, tensor, std::move(parts)});
     return tensor;
@@ -35,7 +34,8 @@ Network::Network(const ModelShape& shape, std::uint64_t seed) : shape_(shape) {
     layer.ffn_norm = add(prefix + "ffn_norm", torch::ones({d}));
     layer.gate_up = add(prefix + "ffn_gate_up", normal(2 * shape.d_ff, d, 0.6 * deviation),
                         {{prefix + "ffn_gate", shape.d_ff}, {prefix + "ffn_up", shape.d_ff}});
-    layer.down = add(prefix + "ffn_down", torch::zeros({d, shape.d_ff}), {{prefix + "ffn_down", d}});
+    layer.down =
+        add(prefix + "ffn_down", torch::zeros({d, shape.d_ff}), {{prefix + "ffn_down", d}});
     layers_.push_back(layer);
   }
   final_norm_ = add("output_norm", torch::ones({d}));

@@ -31,7 +31,7 @@ Optimizer::Optimizer(Network& network, const OptimizerOptions& options)
   for (const auto& parameter : parameters) {
     first_.push_back(torch::zeros_like(parameter.tensor).detach());
     second_.push_back(parameter.parts.empty() ? torch::zeros_like(parameter.tensor).detach()
-                                                : Tensor());
+                                              : Tensor());
   }
 }
 

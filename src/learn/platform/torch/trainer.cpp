@@ -70,8 +70,8 @@ std::vector<bool> Trainer::layers_to_keep() const {
 
 double Trainer::step() {
   const Batch& batch = data_.at(static_cast<std::uint64_t>(step_));
-  const std::vector<Tensor> states = network_.forward(
-      as_tensor(batch.tokens).view({batch.size, batch.length}), layers_to_keep());
+  const std::vector<Tensor> states =
+      network_.forward(as_tensor(batch.tokens).view({batch.size, batch.length}), layers_to_keep());
   const Tensor rows = as_tensor(batch.answer_rows);
   const Tensor targets = as_tensor(batch.targets);
   const int n = static_cast<int>(states.size());
@@ -104,8 +104,7 @@ std::vector<ExitQuality> Trainer::evaluate(int n_batches) {
   double tokens = 0.0;
   for (int i = 0; i < n_batches; ++i) {
     const Batch& batch = held_out_.at(static_cast<std::uint64_t>(i));
-    const auto states =
-        network_.forward(as_tensor(batch.tokens).view({batch.size, batch.length}));
+    const auto states = network_.forward(as_tensor(batch.tokens).view({batch.size, batch.length}));
     const Tensor rows = as_tensor(batch.answer_rows);
     const Tensor targets = as_tensor(batch.targets);
     cases += static_cast<double>(batch.size);
