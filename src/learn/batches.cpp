@@ -8,8 +8,23 @@ constexpr std::uint64_t kBatchesPerPool = 16;
 
 struct Encoded {
   std::vector<std::int32_t> prompt, answer;
+  std::vector<std::pair<std::size_t, int>> findings;  // token of the prompt, label
   [[nodiscard]] std::size_t size() const { return prompt.size() + answer.size(); }
 };
+
+// Which token holds the byte before `end`? The encoded text begins with a space of its own.
+std::vector<std::pair<std::size_t, int>> place_findings(const Example& example,
+                                                        const std::vector<std::int32_t>& tokens,
+                                                        const Encoder& encoder) {
+  std::vector<std::pair<std::size_t, int>> out;
+  std::size_t token = 0;
+  std::size_t covered = encoder.text_bytes(tokens[0]);
+  for (const Example::Finding& finding : example.findings) {
+    while (covered < finding.end + 1) covered += encoder.text_bytes(tokens[++token]);
+    out.emplace_back(token, finding.label);
+  }
+  return out;
+}
 
 Batch pad(std::span<const Encoded> examples, const Vocabulary& vocabulary) {
   Batch batch;
@@ -24,6 +39,10 @@ Batch pad(std::span<const Encoded> examples, const Vocabulary& vocabulary) {
     std::int64_t at = row;
     batch.tokens[static_cast<std::size_t>(at++)] = vocabulary.bos;
     for (const auto token : example.prompt) batch.tokens[static_cast<std::size_t>(at++)] = token;
+    for (const auto& [token, label] : example.findings) {
+      batch.finding_rows.push_back(row + 1 + static_cast<std::int64_t>(token));  // after BOS
+      batch.findings.push_back(label);
+    }
     for (const auto token : example.answer) {
       batch.answer_rows.push_back(at - 1);
       batch.targets.push_back(token);
@@ -39,12 +58,13 @@ Batch pad(std::span<const Encoded> examples, const Vocabulary& vocabulary) {
 }  // namespace
 
 BatchSource::BatchSource(const Vocabulary& vocabulary, std::uint64_t seed, Split split,
-                         int batch_size)
+                         int batch_size, std::int64_t curriculum_batches)
     : vocabulary_(vocabulary),
       encoder_(vocabulary),
       seed_(seed),
       split_(split),
-      batch_size_(batch_size) {}
+      batch_size_(batch_size),
+      curriculum_batches_(curriculum_batches) {}
 
 const Batch& BatchSource::at(std::uint64_t index) {
   const std::uint64_t pool = index / kBatchesPerPool;
@@ -54,10 +74,16 @@ const Batch& BatchSource::at(std::uint64_t index) {
 
 void BatchSource::make_pool(std::uint64_t pool) {
   Random random(seed_, pool);
+  const double progress = curriculum_batches_ > 0 ? static_cast<double>(pool * kBatchesPerPool) /
+                                                        static_cast<double>(curriculum_batches_)
+                                                  : 1.0;
+  const CaseMix mix = easier_mix(std::max(0.0, 1.0 - progress));
   std::vector<Encoded> examples(kBatchesPerPool * static_cast<std::size_t>(batch_size_));
   for (Encoded& example : examples) {
-    const Example made = make_example(random, split_);
-    example = {encoder_.encode(made.prompt), encoder_.encode(made.answer.substr(1))};
+    const Example made = make_example(random, split_, mix);
+    example.prompt = encoder_.encode(made.prompt);
+    example.answer = encoder_.encode(made.answer.substr(1));
+    example.findings = place_findings(made, example.prompt, encoder_);
   }
   std::stable_sort(examples.begin(), examples.end(),
                    [](const Encoded& a, const Encoded& b) { return a.size() < b.size(); });

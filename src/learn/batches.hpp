@@ -17,12 +17,16 @@ struct Batch {
   std::vector<std::int64_t> tokens;        // [size·length] inputs: BOS, prompt, answer
   std::vector<std::int64_t> answer_rows;   // [n] rows whose next token belongs to the answer
   std::vector<std::int64_t> targets;       // [n] that next token; EOS ends each answer
+  std::vector<std::int64_t> finding_rows;  // [m] rows at which a sensor's last reading has ended
+  std::vector<std::int64_t> findings;      // [m] what it says (Example::Finding)
   std::vector<std::int64_t> answer_begin;  // [size + 1] where each sequence's part of [n] begins
 };
 
 class BatchSource {
  public:
-  BatchSource(const Vocabulary& vocabulary, std::uint64_t seed, Split split, int batch_size);
+  // Cases are easier at first and of full richness from batch `curriculum_batches` on.
+  BatchSource(const Vocabulary& vocabulary, std::uint64_t seed, Split split, int batch_size,
+              std::int64_t curriculum_batches = 0);
   // Batch number `index` of the endless sequence; neighbours are cheap, jumps remake one pool.
   [[nodiscard]] const Batch& at(std::uint64_t index);
 
@@ -33,6 +37,7 @@ class BatchSource {
   std::uint64_t seed_;
   Split split_;
   int batch_size_;
+  std::int64_t curriculum_batches_;
   std::uint64_t pool_ = 0;
   std::vector<Batch> batches_;
 };

@@ -16,7 +16,12 @@ std::size_t character_bytes(unsigned char first) {
 
 Encoder::Encoder(const Vocabulary& vocabulary) : scores_(vocabulary.scores) {
   for (std::size_t i = 0; i < vocabulary.size(); ++i) {
-    ids_.emplace(vocabulary.tokens[i], static_cast<std::int32_t>(i));
+    const std::string& token = vocabulary.tokens[i];
+    ids_.emplace(token, static_cast<std::int32_t>(i));
+    const bool space = token.starts_with(kSpace);
+    text_bytes_.push_back(vocabulary.types[i] == TokenType::byte
+                              ? 1
+                              : token.size() - (space ? kSpace.size() - 1 : 0));
   }
 }
 

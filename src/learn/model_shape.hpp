@@ -8,7 +8,7 @@ namespace wattle::learn {
 struct ModelShape {
   std::int64_t n_layers = 16;
   std::int64_t d_model = 128;
-  std::int64_t d_ff = 352;
+  std::int64_t d_ff = 256;
   std::int64_t n_heads = 4;
   std::int64_t n_kv_heads = 2;
   std::int64_t head_dim = 32;

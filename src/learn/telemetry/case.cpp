@@ -11,10 +11,6 @@ struct Wish {  // what one sensor shall show
 };
 using Wishes = std::array<Wish, kSensors>;
 
-constexpr double kPresent = 0.7;
-constexpr double kDistractor = 0.2;
-constexpr double kWindow = 0.4;
-
 Level pick_level(Random& random, std::initializer_list<Level> levels) {
   return random.pick(std::span<const Level>(levels.begin(), levels.size()));
 }
@@ -30,19 +26,19 @@ std::vector<Level> working_levels(Sensor sensor) {
   return levels;
 }
 
-Level random_level(Random& random, Sensor sensor) {
+Level random_level(Random& random, Sensor sensor, double distractor) {
   const std::vector<Level> levels = working_levels(sensor);
   if (is_switch(sensor)) return random.pick(levels);
-  if (!random.chance(kDistractor)) return Level::normal;
+  if (!random.chance(distractor)) return Level::normal;
   return random.pick(levels);
 }
 
-Wish random_wish(Random& random, Sensor sensor, bool window) {
-  if (!random.chance(kPresent)) return {};
-  const Level last = random_level(random, sensor);
+Wish random_wish(Random& random, Sensor sensor, bool window, const CaseMix& mix) {
+  if (!random.chance(mix.present)) return {};
+  const Level last = random_level(random, sensor, mix.distractor);
   Level first = last;
-  if (window && !is_switch(sensor) && random.chance(kDistractor)) {
-    first = random_level(random, sensor);
+  if (window && !is_switch(sensor) && random.chance(mix.distractor)) {
+    first = random_level(random, sensor, mix.distractor);
   }
   return {first, last};
 }
@@ -157,7 +153,8 @@ Channel measure(Random& random, Split split, Sensor sensor, Unit unit, const Wis
     return draw(random, split, *find_band(sensor, unit, level));
   };
   if (wish.last == Level::frozen || wish.last == Level::zero || is_switch(sensor)) {
-    const Level level = wish.last == Level::frozen ? random_level(random, sensor) : wish.last;
+    const Level level =
+        wish.last == Level::frozen ? random_level(random, sensor, CaseMix{}.distractor) : wish.last;
     ticks.assign(static_cast<std::size_t>(n_readings), value(level));
     return channel;
   }
@@ -190,13 +187,18 @@ State state_of(const Case& made) {
   return state;
 }
 
-Case make_case(Random& random, Split split) {
+CaseMix easier_mix(double ease) {
+  const CaseMix full;
+  return {full.present - 0.25 * ease, full.distractor - 0.1 * ease, full.window * (1.0 - ease)};
+}
+
+Case make_case(Random& random, Split split, const CaseMix& mix) {
   const Rule& target = random.pick(rules());
   for (;;) {
-    const bool window = needs_window(target) || random.chance(kWindow);
+    const bool window = needs_window(target) || random.chance(mix.window);
     Wishes wishes;
     for (const Sensor sensor : kAllSensors) {
-      wishes[index(sensor)] = random_wish(random, sensor, window);
+      wishes[index(sensor)] = random_wish(random, sensor, window, mix);
     }
     for (std::size_t i = 0; i < target.n_conditions; ++i) {
       Condition condition = target.conditions[i];

@@ -30,8 +30,17 @@ struct Case {
   Verdict verdict;
 };
 
+// How rich cases are.
+struct CaseMix {
+  double present = 0.7;     // chance that a sensor the rule does not need is in the prompt
+  double distractor = 0.2;  // chance that such a sensor is drawn from all its levels, or moves
+  double window = 0.3;      // chance of several readings where the rule does not need them
+};
+// Easier at the start of training: `ease` 1 is easiest, 0 is CaseMix{}.
+[[nodiscard]] CaseMix easier_mix(double ease);
+
 // Picks a rule, then sensors, levels and values that lead to it, distractors included.
-[[nodiscard]] Case make_case(Random& random, Split split);
+[[nodiscard]] Case make_case(Random& random, Split split, const CaseMix& mix = {});
 // What the rule table sees of a case.
 [[nodiscard]] State state_of(const Case& made);
 

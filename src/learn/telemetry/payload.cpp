@@ -21,6 +21,24 @@ struct Manner {
   View celsius, fahrenheit;
 };
 
+// Stands in the text where the sensor's last reading ends, until take_marks() removes it.
+constexpr char kMark = '\x01';
+std::string mark(const Channel& channel) {
+  return {kMark, static_cast<char>(index(channel.sensor) + 1)};
+}
+
+MarkedText take_marks(View text) {
+  MarkedText out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == kMark) {
+      out.marks.push_back({static_cast<Sensor>(text[++i] - 1), out.text.size()});
+    } else {
+      out.text += text[i];
+    }
+  }
+  return out;
+}
+
 Manner draw_manner(const Case& made, Random& random, Split split) {
   constexpr std::array<std::array<View, 2>, 4> switches = {
       {{"on", "off"}, {"true", "false"}, {"yes", "no"}, {"1", "0"}}};
@@ -132,14 +150,14 @@ std::string json_payload(const Manner& manner, const Case& made, bool by_reading
     if (text.size() > 1) text += ", ";
     text += fmt::format("\"{}\": ", json_key(manner, channel));
     if (channel.unit == Unit::on_off) {
-      text += json_value(manner, channel, 0);
+      text += json_value(manner, channel, 0) + mark(channel);
       continue;
     }
     for (std::size_t i = 0; i < channel.ticks.size(); ++i) {
       text += i == 0 ? "[" : ", ";
       text += json_value(manner, channel, i);
     }
-    text += "]";
+    text += mark(channel) + "]";
   }
   return text + "}";
 }
@@ -150,8 +168,9 @@ std::string list_payload(const Manner& manner, const Case& made, View glue) {
   std::string text;
   for (const Channel& channel : made.channels) {
     if (!text.empty()) text += window ? "; " : ", ";
-    text += fmt::format("{}{}{}{}", name_of(manner, channel.sensor), glue,
-                        series(manner, channel, ", "), unit_suffix(manner, channel.unit));
+    text += fmt::format("{}{}{}{}{}", name_of(manner, channel.sensor), glue,
+                        series(manner, channel, ", "), unit_suffix(manner, channel.unit),
+                        mark(channel));
   }
   return text;
 }
@@ -165,6 +184,7 @@ std::string rows_payload(const Manner& manner, const Case& made, View glue) {
       text += fmt::format("{} {}{}{}{}", first ? "" : ",", name_of(manner, channel.sensor), glue,
                           value_text(manner, channel, i), unit_suffix(manner, channel.unit));
       first = false;
+      if (i + 1 == static_cast<std::size_t>(made.n_readings)) text += mark(channel);
     }
   }
   return text;
@@ -184,6 +204,7 @@ std::string prose_payload(const Manner& manner, const Case& made, View verb) {
       text += fmt::format("{} {} {}{}", name_of(manner, channel.sensor), verb,
                           series(manner, channel, " then "), unit_suffix(manner, channel.unit));
     }
+    text += mark(channel);
   }
   return text;
 }
@@ -196,7 +217,7 @@ std::string number_text(Unit unit, int ticks) {
   return fmt::format("{}{}.{}", sign, size / 10, size % 10);
 }
 
-std::string payload_text(const Case& made, Random& random, Split split) {
+MarkedText payload_text(const Case& made, Random& random, Split split) {
   const Manner manner = draw_manner(made, random, split);
   constexpr std::array<View, 3> glues = {": ", " = ", " "};
   constexpr std::array<View, 3> verbs = {"is", "reads", "at"};
@@ -206,12 +227,12 @@ std::string payload_text(const Case& made, Random& random, Split split) {
   const bool by_reading = random.chance(0.25);
   switch (random.below(3)) {
     case 0:
-      return json_payload(manner, made, by_reading);
+      return take_marks(json_payload(manner, made, by_reading));
     case 1:
-      return made.n_readings > 1 && by_reading ? rows_payload(manner, made, glue)
-                                               : list_payload(manner, made, glue);
+      return take_marks(made.n_readings > 1 && by_reading ? rows_payload(manner, made, glue)
+                                                          : list_payload(manner, made, glue));
     default:
-      return prose_payload(manner, made, verb);
+      return take_marks(prose_payload(manner, made, verb));
   }
 }
 

@@ -4,8 +4,6 @@
 
 #include <array>
 
-#include "learn/telemetry/payload.hpp"
-
 namespace wattle::learn {
 namespace {
 using View = std::string_view;
@@ -127,14 +125,19 @@ std::span<const View> questions(Split split) {
   return kHeldOutQuestions;
 }
 
-std::string prompt_text(const Case& made, Random& random, Split split) {
+MarkedText prompt_text(const Case& made, Random& random, Split split) {
   const View place = random.pick(kPlaces);
   const int id = random.between(1, 99);
   const std::string introduction = fill(random.pick(introductions(split)), place, id);
   const std::string question = fill(random.pick(questions(split)), place, id);
-  const std::string payload = payload_text(made, random, split);
-  if (random.chance(0.2)) return fmt::format("{} {} {}.", question, introduction, payload);
-  return fmt::format("{} {}. {}", introduction, payload, question);
+  MarkedText payload = payload_text(made, random, split);
+  const bool question_first = random.chance(0.2);
+  const std::string before =
+      question_first ? fmt::format("{} {} ", question, introduction) : introduction + " ";
+  const std::string after = question_first ? "." : fmt::format(". {}", question);
+  for (Mark& mark : payload.marks) mark.end += before.size();
+  payload.text = before + payload.text + after;
+  return payload;
 }
 
 }  // namespace wattle::learn

@@ -76,6 +76,7 @@ Status export_gguf(const Network& network, const Vocabulary& vocabulary, const s
   set_metadata(writer, network.shape(), name);
   set_vocabulary(writer, vocabulary);
   for (const auto& parameter : network.parameters()) {
+    if (!parameter.exported) continue;
     const torch::Tensor tensor = parameter.tensor.detach();
     if (tensor.dim() == 1) {
       add_tensor(writer, parameter.name + ".weight", TensorType::f32, tensor);

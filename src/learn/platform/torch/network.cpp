@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "learn/platform/torch/kernels.hpp"
+#include "learn/telemetry/example.hpp"
 
 namespace wattle::learn {
 using torch::Tensor;
@@ -13,7 +14,7 @@ Network::Network(const ModelShape& shape, std::uint64_t seed) : shape_(shape) {
   auto generator = at::detail::createCPUGenerator(seed);
   const auto add = [&](const std::string& name, Tensor tensor, std::vector<Part> parts = {}) {
     tensor.set_requires_grad(true);
-    parameters_.push_back({name, tensor, std::move(parts)});
+    parameters_.push_back({name, tensor, std::move(parts), true});
     return tensor;
   };
   const auto normal = [&](std::int64_t rows, std::int64_t columns, double deviation) {
@@ -39,6 +40,8 @@ Network::Network(const ModelShape& shape, std::uint64_t seed) : shape_(shape) {
     layers_.push_back(layer);
   }
   final_norm_ = add("output_norm", torch::ones({d}));
+  findings_ = add("findings", torch::zeros({kFindings, d}));
+  parameters_.back().exported = false;
   rope_ = rope_table(shape.context, shape.head_dim, shape.rope_base);
 }
 
@@ -66,9 +69,16 @@ Tensor Network::head(const Tensor& hidden) const {
   return torch::mm(rms_norm(hidden, final_norm_, shape_.epsilon), embedding_.t());
 }
 
+Tensor Network::findings_head(const Tensor& hidden) const {
+  const Tensor unit = torch::ones({shape_.d_model});
+  return torch::mm(rms_norm(hidden, unit, shape_.epsilon), findings_.t());
+}
+
 std::int64_t Network::n_parameters() const {
   std::int64_t n = 0;
-  for (const Parameter& parameter : parameters_) n += parameter.tensor.numel();
+  for (const Parameter& parameter : parameters_) {
+    if (parameter.exported) n += parameter.tensor.numel();
+  }
   return n;
 }
 

@@ -26,6 +26,10 @@ class Network {
   // hidden: [n, d] → logits [n, n_vocab]
   [[nodiscard]] torch::Tensor head(const torch::Tensor& hidden) const;
 
+  // hidden: [n, d] → [n, kFindings]: what a sensor says (Example::Finding). Used in training only,
+  // not exported.
+  [[nodiscard]] torch::Tensor findings_head(const torch::Tensor& hidden) const;
+
   struct Part {
     std::string name;  // "blk.3.attn_k"
     std::int64_t rows;
@@ -35,6 +39,7 @@ class Network {
     torch::Tensor tensor;
     // The matrices stacked in it (q, k and v are one product); empty: not a matrix of a layer.
     std::vector<Part> parts;
+    bool exported = true;
   };
   [[nodiscard]] std::vector<Parameter>& parameters() { return parameters_; }
   [[nodiscard]] const std::vector<Parameter>& parameters() const { return parameters_; }
@@ -53,6 +58,7 @@ class Network {
   ModelShape shape_;
   torch::Tensor embedding_;   // [vocab, d]
   torch::Tensor final_norm_;  // [d]
+  torch::Tensor findings_;    // [kFindings, d]
   torch::Tensor rope_;        // [context, head_dim]
   std::vector<Layer> layers_;
   std::vector<Parameter> parameters_;

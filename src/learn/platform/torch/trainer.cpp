@@ -47,7 +47,8 @@ Trainer::Trainer(const TrainOptions& options, std::vector<std::string> pieces)
       vocabulary_(assemble_vocabulary(pieces_)),
       network_(with_vocabulary(options.shape, vocabulary_), options.seed),
       optimizer_(network_, optimizer_options(options)),
-      data_(vocabulary_, options.seed, Split::training, options.batch_size),
+      data_(vocabulary_, options.seed, Split::training, options.batch_size,
+            options.curriculum_steps),
       held_out_(vocabulary_, options.seed ^ kHeldOutSeed, Split::held_out, 32) {}
 
 double Trainer::rate_scale() const {
@@ -91,7 +92,15 @@ double Trainer::step() {
     weights += weight;
     if (last) full_depth = exit_loss.item<double>();
   }
-  (loss / weights).backward();
+  loss = loss / weights;
+  if (options_.findings_weight > 0.0 && !batch.findings.empty()) {
+    const auto layer = static_cast<std::size_t>(std::min(options_.findings_layer, n) - 1);
+    const Tensor hidden = states[layer].index_select(0, as_tensor(batch.finding_rows));
+    loss =
+        loss + options_.findings_weight * torch::cross_entropy_loss(network_.findings_head(hidden),
+                                                                    as_tensor(batch.findings));
+  }
+  loss.backward();
   optimizer_.step(rate_scale());
   ++step_;
   return full_depth;
@@ -155,6 +164,9 @@ Json Trainer::header() const {
             {"adam_rate", options_.adam_rate},
             {"warmup_steps", options_.warmup_steps},
             {"decay_share", options_.decay_share},
+            {"curriculum_steps", options_.curriculum_steps},
+            {"findings_weight", options_.findings_weight},
+            {"findings_layer", options_.findings_layer},
             {"exit_rotation", options_.exit_rotation},
             {"exit_scale", options_.exit_scale},
             {"layer_dropout", options_.layer_dropout}}}};
