@@ -26,7 +26,11 @@ struct Invocation {
 int report(const Error& error);
 
 void add_inspect(CLI::App& app, Invocation& invocation);
+void add_bench(CLI::App& app, Invocation& invocation);
+void add_chat(CLI::App& app, Invocation& invocation);
+void add_logits(CLI::App& app, Invocation& invocation);
 void add_quantize(CLI::App& app, Invocation& invocation);
+void add_run(CLI::App& app, Invocation& invocation);
 void add_synth(CLI::App& app, Invocation& invocation);
 void add_tokenize(CLI::App& app, Invocation& invocation);
 void add_train(CLI::App& app, Invocation& invocation);

@@ -40,8 +40,12 @@ int run(int argc, char** argv) {
   Invocation invocation;
   add_tokenize(app, invocation);
   add_train(app, invocation);
+  add_bench(app, invocation);
+  add_chat(app, invocation);
   add_inspect(app, invocation);
+  add_logits(app, invocation);
   add_quantize(app, invocation);
+  add_run(app, invocation);
   add_synth(app, invocation);
   try {
     app.parse(argc, argv);

@@ -19,8 +19,9 @@ namespace wattle::engine {
 enum class KvType { f16, f32 };
 
 struct SessionOptions {
-  std::uint32_t context = 0;  // positions the KV cache holds; 0: the model's context_length
-  KvType kv_type = KvType::f16;
+  std::uint32_t context = 0;     // positions the KV cache holds; 0: the model's context_length
+  KvType kv_type = KvType::f16;  // a model loaded with `exact` always uses f32
+  std::uint32_t batch = 256;  // prompt positions processed at a time; results do not depend on it
 };
 
 // KV cache, scratch memory and position of one sequence. One thread at a time.
@@ -81,6 +82,13 @@ class GenerateObserver {
   // `text` is what may be printed now (whole characters, nothing of a possible stop string).
   // Returning false cancels.
   virtual bool token(const GeneratedToken& /*token*/, std::string_view /*text*/) { return true; }
+  // Once, before decode_end, if text was still held back when generation ended.
+  virtual void text_rest(std::string_view /*text*/) {}
+  // Per-layer entropy. If wants_layer_entropy() is true, layer_entropy is called for each layer
+  // that is run for a token, before that token's token(): the entropy in nats of the next-token
+  // distribution an exit after `layer` would give. Costs one output head per layer.
+  [[nodiscard]] virtual bool wants_layer_entropy() const { return false; }
+  virtual void layer_entropy(std::uint32_t /*layer*/, float /*entropy_nats*/) {}
   virtual void decode_end() {}
 };
 
@@ -89,6 +97,9 @@ struct GenerateResult {
   std::string text;
   StopReason stop = StopReason::max_tokens;
   std::size_t n_prompt_tokens = 0;
+  // The last token is in `tokens` but not yet in the session: to continue, put it before the next
+  // prompt.
+  bool last_token_pending = false;
 };
 
 // Errors: empty prompt, prompt longer than the remaining context, exit layer outside the model.

@@ -1,0 +1,15 @@
+#pragma once
+// How many CPU cores this process may use.
+
+#include "base/fs_root.hpp"
+
+namespace wattle {
+
+// The quota of the process's control group in cores (cgroup v2 cpu.max, v1 cpu.cfs_quota_us, the
+// tightest of all parents); infinity if there is none.
+[[nodiscard]] double cgroup_cpu_quota(const FsRoot& root);
+
+// Cores in the affinity mask, but not more than whole cores in the quota; at least 1.
+[[nodiscard]] int allowed_cores(const FsRoot& root = FsRoot());
+
+}  // namespace wattle

@@ -1,0 +1,60 @@
+#pragma once
+// A fixed team of threads for loops of many short, independent pieces. Between loops the workers
+// spin for a moment and then sleep, so an idle pool costs no CPU time.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace wattle {
+
+class ThreadPool {
+ public:
+  // `threads` counts the calling thread: threads − 1 workers are started. At least 1. If the system
+  // refuses a thread, the team is smaller (see threads()).
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  [[nodiscard]] int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Calls work(item, thread) once for every item in [0, n_items), items handed out in order to
+  // whichever thread is free; `thread` is in [0, threads()). Returns when all are done. The caller
+  // takes part, so progress never depends on a worker being scheduled. Callers on several threads
+  // wait for each other. `work` must not throw and must not call for_each.
+  template <class Work>
+  void for_each(std::size_t n_items, Work&& work) {
+    run(
+        n_items,
+        [](void* context, std::size_t item, std::size_t thread) {
+          (*static_cast<std::remove_reference_t<Work>*>(context))(item, thread);
+        },
+        const_cast<void*>(static_cast<const void*>(&work)));
+  }
+
+ private:
+  using Task = void (*)(void* context, std::size_t item, std::size_t thread);
+  void run(std::size_t n_items, Task task, void* context);
+  void worker(std::size_t thread);
+  void take_items(std::size_t thread);
+
+  std::mutex one_loop_;
+  // The loop in progress; written only while no worker is inside (open_ = 0 and inside_ = 0).
+  Task task_ = nullptr;
+  void* context_ = nullptr;
+  std::size_t n_items_ = 0;
+  std::uint64_t loops_ = 0;
+  alignas(64) std::atomic<std::size_t> next_{0};
+  alignas(64) std::atomic<std::uint64_t> open_{0};   // number of the loop in progress, or 0
+  alignas(64) std::atomic<int> inside_{0};           // workers that may touch the loop
+  alignas(64) std::atomic<std::uint32_t> alarm_{0};  // what sleeping workers wait on
+  std::atomic<int> sleepers_{0};
+  std::atomic<bool> stop_{false};
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace wattle

@@ -1,0 +1,122 @@
+#include "cli/generation_options.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace wattle::cli {
+
+void add_generation_options(CLI::App& command, GenerationOptions& options) {
+  auto& generate = options.generate;
+  command.add_option("-m,--model", options.model, "GGUF file")->required();
+  command.add_option("-n,--max-tokens", generate.max_tokens, "Tokens to generate at most")
+      ->capture_default_str();
+  command
+      .add_option("--temp", generate.sampling.temperature,
+                  "Temperature; 0 takes the most probable token")
+      ->capture_default_str();
+  command.add_option("--top-k", generate.sampling.top_k,
+                     "Choose among the k most probable (0: off)");
+  command.add_option("--top-p", generate.sampling.top_p,
+                     "Choose among the most probable that reach this probability (1: off)");
+  command.add_option("--min-p", generate.sampling.min_p,
+                     "Drop tokens less probable than this part of the best (0: off)");
+  command.add_option("--seed", generate.sampling.seed, "Seed of the random choice")
+      ->capture_default_str();
+  command.add_option("--stop", generate.stop, "End before this text (may be repeated)")
+      ->take_all()
+      ->expected(1);
+  command.add_option("--exit-layer", generate.exit.layer,
+                     "Leave after this layer, counted from 1 (0: all layers)");
+  command.add_option("--exit-entropy", options.exit_entropy,
+                     "Leave after the first layer whose next-token entropy is below this (nats)");
+  command
+      .add_option("--min-exit-layer", generate.exit.min_layer,
+                  "First layer that --exit-entropy looks at")
+      ->capture_default_str();
+  command.add_flag("--ignore-eos", generate.ignore_eos, "Go on after an end-of-text token");
+  command.add_option("-c,--ctx", options.context,
+                     "Context in tokens (0: what the model was made for)");
+  command.add_option("--kv", options.kv, "KV cache type")
+      ->check(CLI::IsMember({"f16", "f32"}))
+      ->capture_default_str();
+  command.add_option("-t,--threads", options.threads, "Threads (0: cores this process may use)");
+  command.add_flag("--exact", options.exact,
+                   "Weights dequantised, activations and KV cache F32: for checking, slow");
+}
+
+Result<OpenModel> open_model(const GenerationOptions& options) {
+  OpenModel open;
+  WATTLE_TRY(open.model, engine::Model::load(options.model,
+                                             {.exact = options.exact, .threads = options.threads}));
+  engine::SessionOptions session;
+  session.context = options.context;
+  session.kv_type = options.kv == "f32" ? engine::KvType::f32 : engine::KvType::f16;
+  WATTLE_TRY(open.session, engine::Session::create(open.model, session));
+  return open;
+}
+
+void StreamingObserver::prefill_begin(std::size_t n_prompt_tokens) {
+  n_prompt_ = n_prompt_tokens;
+  begin_ns_ = clock_.monotonic_ns();
+}
+void StreamingObserver::prefill_end() {
+  prefill_end_ns_ = clock_.monotonic_ns();
+}
+
+bool StreamingObserver::token(const engine::GeneratedToken& token, std::string_view text) {
+  print(text);
+  last_token_ns_ = clock_.monotonic_ns();
+  if (n_tokens_++ == 0) first_token_ns_ = last_token_ns_;
+  layers_ += token.layers;
+  return true;
+}
+
+void StreamingObserver::text_rest(std::string_view text) {
+  print(text);
+}
+void StreamingObserver::decode_end() {
+  if (print_) print("\n");
+}
+
+void StreamingObserver::print(std::string_view text) const {
+  if (!print_ || text.empty()) return;
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+double StreamingObserver::ttft_ms() const {
+  const std::int64_t end = n_tokens_ > 0 ? first_token_ns_ : prefill_end_ns_;
+  return static_cast<double>(end - begin_ns_) / 1e6;
+}
+
+double StreamingObserver::prefill_tokens_per_s() const {
+  const auto elapsed_ns = static_cast<double>(prefill_end_ns_ - begin_ns_);
+  return elapsed_ns > 0 ? static_cast<double>(n_prompt_) * 1e9 / elapsed_ns : 0.0;
+}
+
+double StreamingObserver::decode_tokens_per_s() const {
+  const auto elapsed_ns = static_cast<double>(last_token_ns_ - first_token_ns_);
+  return n_tokens_ > 1 && elapsed_ns > 0 ? static_cast<double>(n_tokens_ - 1) * 1e9 / elapsed_ns
+                                         : 0.0;
+}
+
+double StreamingObserver::mean_layers() const {
+  return n_tokens_ > 0 ? static_cast<double>(layers_) / static_cast<double>(n_tokens_) : 0.0;
+}
+
+std::string cost_line(const engine::GenerateResult& result, const StreamingObserver& observer,
+                      std::uint32_t n_layers) {
+  std::string line =
+      fmt::format("{} + {} tokens, ttft {:.0f} ms, prefill {:.1f} tok/s", result.n_prompt_tokens,
+                  result.tokens.size(), observer.ttft_ms(), observer.prefill_tokens_per_s());
+  if (result.tokens.size() > 1) {
+    line += fmt::format(", decode {:.1f} tok/s", observer.decode_tokens_per_s());
+  }
+  if (!result.tokens.empty() && observer.mean_layers() < n_layers) {
+    line += fmt::format(", {:.1f} of {} layers", observer.mean_layers(), n_layers);
+  }
+  return line + fmt::format(", stop: {}", engine::stop_reason_name(result.stop));
+}
+
+}  // namespace wattle::cli

@@ -1,0 +1,314 @@
+#include "engine/generate.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/interrupt.hpp"
+#include "engine/forward.hpp"
+#include "engine/sampler.hpp"
+#include "engine/text_stream.hpp"
+
+namespace wattle::engine {
+namespace {
+
+Status check_tokens(const Session& session, std::span<const TokenId> tokens) {
+  const ModelConfig& config = session.model().config();
+  if (tokens.empty()) {
+    return fail(ErrorCode::invalid_argument, "the prompt has no tokens",
+                "Give a prompt that is not empty.");
+  }
+  for (const TokenId token : tokens) {
+    if (token < 0 || static_cast<std::uint32_t>(token) >= config.n_vocab) {
+      return fail(ErrorCode::invalid_argument,
+                  fmt::format("token {} is not in the vocabulary of {}", token, config.name),
+                  fmt::format("Token ids are 0 to {}.", config.n_vocab - 1));
+    }
+  }
+  const std::uint32_t left = session.context() - session.position();
+  if (tokens.size() > left) {
+    const std::string used =
+        session.position() == 0
+            ? std::string()
+            : fmt::format(" left after the {} already in use", session.position());
+    return fail(
+        ErrorCode::out_of_range,
+        fmt::format("the prompt has {} tokens, the context {}{}", tokens.size(), left, used),
+        session.context() < config.context_length
+            ? fmt::format("Shorten the prompt, or choose a larger context (--ctx, up to {}).",
+                          config.context_length)
+            : std::string("Shorten the prompt; the model's context is no larger."));
+  }
+  return {};
+}
+
+Result<std::uint32_t> layers_to_run(const SessionState& session, std::uint32_t exit_layer) {
+  const std::uint32_t n_layers = session.model().config().n_layers;
+  if (exit_layer > n_layers) {
+    return fail(ErrorCode::out_of_range,
+                fmt::format("exit layer {} was asked for, {} has {} layers", exit_layer,
+                            session.model().config().name, n_layers),
+                fmt::format("Choose 1 to {}, or 0 for all.", n_layers));
+  }
+  const std::uint32_t layers = exit_layer == 0 ? n_layers : exit_layer;
+  if (layers > session.cached_layers()) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("layer {} was asked for, but earlier tokens of this session left after "
+                            "layer {}",
+                            layers, session.cached_layers()),
+                "Keep to one exit layer in a session, or rewind it to position 0.");
+  }
+  return layers;
+}
+
+Status check_exit(const SessionState& session, const ExitOptions& exit) {
+  const std::uint32_t n_layers = session.model().config().n_layers;
+  if (!exit.entropy_nats) return {};
+  if (std::isnan(*exit.entropy_nats)) {
+    return fail(ErrorCode::invalid_argument, "the exit entropy is not a number",
+                "Give a number of nats, for example 0.5.");
+  }
+  if (exit.min_layer == 0 || exit.min_layer > n_layers) {
+    return fail(ErrorCode::out_of_range,
+                fmt::format("the first exit layer is {}, {} has {} layers", exit.min_layer,
+                            session.model().config().name, n_layers),
+                fmt::format("Choose 1 to {}.", n_layers));
+  }
+  return {};
+}
+
+// What the next token is chosen from.
+struct Distribution {
+  std::vector<float> logits;  // [n_vocab]
+  SoftmaxStats stats{};
+  std::uint32_t layers = 0;
+
+  // log Σ exp(l) = max + log Z;  H = log Z − Σ exp(l − max)(l − max) / Z
+  [[nodiscard]] double log_sum() const {
+    return static_cast<double>(stats.max) + std::log(stats.sum_exp);
+  }
+  [[nodiscard]] double entropy_nats() const {
+    return std::max(0.0, std::log(stats.sum_exp) - stats.sum_exp_shift / stats.sum_exp);
+  }
+};
+
+// Feeds tokens and leaves the distribution of the next one, by way of the exits.
+class Generator {
+ public:
+  Generator(SessionState& session, std::uint32_t n_layers, const ExitOptions& exit,
+            GenerateObserver& observer)
+      : session_(session), n_layers_(n_layers), exit_(exit), observer_(observer) {
+    next_.logits.resize(session.model().config().n_vocab);
+  }
+
+  // False: interrupted between two batches.
+  bool prefill(std::span<const TokenId> prompt) {
+    while (!prompt.empty()) {
+      if (interrupted()) return false;
+      const std::size_t n = std::min<std::size_t>(prompt.size(), session_.batch());
+      // The whole prompt goes through all layers, also where an exit is taken for the first token:
+      // the keys and values of the prompt are exact.
+      run(prompt.first(n), n == prompt.size(), /*leave=*/false);
+      prompt = prompt.subspan(n);
+    }
+    return true;
+  }
+
+  void decode(TokenId token) { run(std::span(&token, 1), true, /*leave=*/true); }
+
+  [[nodiscard]] const Distribution& next() const { return next_; }
+
+ private:
+  void run(std::span<const TokenId> tokens, bool wanted, bool leave) {
+    bool taken = false;
+    ForwardOptions options{.n_layers = n_layers_};
+    if (wanted && (exit_.entropy_nats || observer_.wants_layer_entropy())) {
+      options.hook = [&](std::uint32_t layer, const float* hidden) {
+        if (taken) return true;
+        taken = look(layer, hidden);
+        return !(taken && leave);
+      };
+    }
+    const ForwardResult result = forward(session_, tokens, options);
+    if (wanted && !taken) look(result.layers, result.hidden);
+  }
+
+  // Computes the distribution after a layer, if it is needed. True: this is the exit.
+  bool look(std::uint32_t layer, const float* hidden) {
+    const bool may_leave = layer == n_layers_ || (exit_.entropy_nats && layer >= exit_.min_layer);
+    if (!may_leave && !observer_.wants_layer_entropy()) return false;
+    output_head(session_, hidden, 1, next_.logits.data());
+    next_.stats = session_.transformer().compute().kernels->softmax_stats(next_.logits.data(),
+                                                                          next_.logits.size());
+    next_.layers = layer;
+    const auto entropy = static_cast<float>(next_.entropy_nats());
+    if (observer_.wants_layer_entropy()) observer_.layer_entropy(layer, entropy);
+    return layer == n_layers_ || (may_leave && entropy < *exit_.entropy_nats);
+  }
+
+  SessionState& session_;
+  std::uint32_t n_layers_;
+  const ExitOptions& exit_;
+  GenerateObserver& observer_;
+  Distribution next_;
+};
+
+// The loop from the first token's distribution to the stop.
+class Decoding {
+ public:
+  Decoding(SessionState& session, Generator& generator, const GenerateOptions& options,
+           GenerateObserver& observer, GenerateResult& result)
+      : session_(session),
+        generator_(generator),
+        options_(options),
+        observer_(observer),
+        result_(result),
+        sampler_(options.sampling),
+        text_(options.stop) {}
+
+  void run() {
+    while (result_.tokens.size() < options_.max_tokens) {
+      if (!choose()) return finish();
+      if (result_.tokens.size() == options_.max_tokens) break;
+      if (session_.position() == session_.context()) {
+        result_.stop = StopReason::context_full;
+        return finish();
+      }
+      generator_.decode(result_.tokens.back().id);
+      result_.last_token_pending = false;
+    }
+    result_.stop = StopReason::max_tokens;
+    finish();
+  }
+
+ private:
+  // False: generation ends (result_.stop says why).
+  bool choose() {
+    const Distribution& next = generator_.next();
+    const TokenId id = sampler_.sample(next.logits, next.stats.argmax);
+    const Tokenizer& tokenizer = session_.model().tokenizer();
+    if (!options_.ignore_eos && tokenizer.is_end_of_generation(id)) {
+      result_.stop = StopReason::end_of_text;
+      return false;
+    }
+    GeneratedToken token{.id = id, .layers = next.layers};
+    token.entropy_nats = static_cast<float>(next.entropy_nats());
+    token.logprob = static_cast<float>(
+        static_cast<double>(next.logits[static_cast<std::size_t>(id)]) - next.log_sum());
+    result_.tokens.push_back(token);
+    result_.last_token_pending = true;
+    const std::string text = text_.push(tokenizer.piece(id));
+    result_.text += text;
+    const bool go_on = observer_.token(token, text);
+    if (text_.stopped()) {
+      result_.stop = StopReason::stop_string;
+      return false;
+    }
+    if (!go_on || interrupted()) {
+      result_.stop = StopReason::cancelled;
+      return false;
+    }
+    return true;
+  }
+
+  void finish() {
+    const std::string rest = text_.finish();
+    result_.text += rest;
+    if (!rest.empty()) observer_.text_rest(rest);
+  }
+
+  SessionState& session_;
+  Generator& generator_;
+  const GenerateOptions& options_;
+  GenerateObserver& observer_;
+  GenerateResult& result_;
+  Sampler sampler_;
+  TextStream text_;
+};
+
+Result<SessionState*> state_of(Session& session) {
+  auto* state = dynamic_cast<SessionState*>(&session);
+  if (state == nullptr) return fail(ErrorCode::internal, "the session was not made by create()");
+  return state;
+}
+
+}  // namespace
+
+const char* stop_reason_name(StopReason reason) {
+  switch (reason) {
+    case StopReason::end_of_text:
+      return "end_of_text";
+    case StopReason::stop_string:
+      return "stop_string";
+    case StopReason::max_tokens:
+      return "max_tokens";
+    case StopReason::context_full:
+      return "context_full";
+    case StopReason::cancelled:
+      return "cancelled";
+  }
+  return "";
+}
+
+Result<GenerateResult> generate(Session& session, std::span<const TokenId> prompt,
+                                const GenerateOptions& options, GenerateObserver* observer) {
+  WATTLE_TRY(SessionState * state, state_of(session));
+  WATTLE_CHECK(check_tokens(session, prompt));
+  WATTLE_CHECK(check_sampling(options.sampling));
+  WATTLE_CHECK(check_exit(*state, options.exit));
+  WATTLE_TRY(const std::uint32_t n_layers, layers_to_run(*state, options.exit.layer));
+  GenerateObserver silent;
+  if (observer == nullptr) observer = &silent;
+  GenerateResult result;
+  result.n_prompt_tokens = prompt.size();
+  Generator generator(*state, n_layers, options.exit, *observer);
+  observer->prefill_begin(prompt.size());
+  const bool whole = generator.prefill(prompt);
+  observer->prefill_end();
+  if (whole) {
+    Decoding(*state, generator, options, *observer, result).run();
+  } else {
+    result.stop = StopReason::cancelled;
+  }
+  observer->decode_end();
+  return result;
+}
+
+Result<std::vector<PositionLogits>> all_logits(Session& session, std::span<const TokenId> tokens,
+                                               std::uint32_t exit_layer) {
+  WATTLE_TRY(SessionState * state, state_of(session));
+  WATTLE_CHECK(check_tokens(session, tokens));
+  WATTLE_TRY(const std::uint32_t n_layers, layers_to_run(*state, exit_layer));
+  const std::size_t n_vocab = session.model().config().n_vocab;
+  std::vector<PositionLogits> positions;
+  std::vector<float> logits;
+  while (!tokens.empty()) {
+    if (interrupted()) return fail(ErrorCode::cancelled, "interrupted");
+    const std::size_t n = std::min<std::size_t>(tokens.size(), state->batch());
+    const ForwardResult result =
+        forward(*state, tokens.first(n), {.n_layers = n_layers, .all_positions = true});
+    logits.resize(n * n_vocab);
+    output_head(*state, result.hidden, n, logits.data());
+    for (std::size_t t = 0; t < n; ++t) {
+      PositionLogits& position = positions.emplace_back();
+      const auto begin = logits.begin() + static_cast<std::ptrdiff_t>(t * n_vocab);
+      position.logits.assign(begin, begin + static_cast<std::ptrdiff_t>(n_vocab));
+      const auto max = std::max_element(position.logits.begin(), position.logits.end());
+      position.argmax = static_cast<TokenId>(max - position.logits.begin());
+      double sum = 0.0;
+      double weighted = 0.0;
+      for (const float logit : position.logits) {
+        const double shift = static_cast<double>(logit) - static_cast<double>(*max);
+        sum += std::exp(shift);
+        weighted += std::exp(shift) * shift;
+      }
+      position.logsumexp = static_cast<double>(*max) + std::log(sum);
+      position.entropy_nats = std::max(0.0, std::log(sum) - weighted / sum);
+    }
+    tokens = tokens.subspan(n);
+  }
+  return positions;
+}
+
+}  // namespace wattle::engine

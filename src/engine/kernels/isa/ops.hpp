@@ -1,0 +1,26 @@
+#pragma once
+// What the sources of one instruction set define; table.cpp collects it. WATTLE_ISA is the name of
+// the instruction set, and of the namespace that keeps the copies apart.
+
+#include "engine/kernels/kernels.hpp"
+
+namespace wattle::engine::WATTLE_ISA {
+
+extern const std::size_t kTokenTile;
+
+void rms_norm(const float* x, const float* weight, float epsilon, std::size_t n, float* out);
+void add(float* x, const float* y, std::size_t n);
+void silu_multiply(float* gate, const float* up, std::size_t n);
+void rope_interleaved(float* x, const float* cosine, const float* sine, std::size_t n_pairs);
+SoftmaxStats softmax_stats(const float* logits, std::size_t n);
+void to_f16(const float* x, std::size_t n, std::uint16_t* out);
+void attention(const AttentionArgs& args);
+void matmul_float(const FloatRows& rows, const float* x, std::size_t x_stride,
+                  std::size_t n_tokens, float* out, std::size_t out_stride);
+void quantize_tile(const float* x, std::size_t x_stride, std::size_t n_tokens,
+                   std::size_t n_blocks, ActivationBlock* out);
+void matmul_packed(const PackedRows& rows, const ActivationBlock* tile, std::size_t n_tokens,
+                   float* out, std::size_t out_stride);
+std::uint64_t read_all(const void* data, std::size_t bytes);
+
+}  // namespace wattle::engine::WATTLE_ISA

@@ -1,0 +1,29 @@
+#include "engine/kernels/isa/ops.hpp"
+
+#define WATTLE_STRING_INNER(x) #x
+#define WATTLE_STRING(x) WATTLE_STRING_INNER(x)
+#define WATTLE_JOIN_INNER(a, b) a##b
+#define WATTLE_JOIN(a, b) WATTLE_JOIN_INNER(a, b)
+
+namespace wattle::engine {
+
+const Kernels& WATTLE_JOIN(WATTLE_ISA, _kernels)() {
+  static const Kernels table = {
+      .name = WATTLE_STRING(WATTLE_ISA),
+      .token_tile = WATTLE_ISA::kTokenTile,
+      .rms_norm = WATTLE_ISA::rms_norm,
+      .add = WATTLE_ISA::add,
+      .silu_multiply = WATTLE_ISA::silu_multiply,
+      .rope_interleaved = WATTLE_ISA::rope_interleaved,
+      .softmax_stats = WATTLE_ISA::softmax_stats,
+      .to_f16 = WATTLE_ISA::to_f16,
+      .attention = WATTLE_ISA::attention,
+      .matmul_float = WATTLE_ISA::matmul_float,
+      .quantize_tile = WATTLE_ISA::quantize_tile,
+      .matmul_packed = WATTLE_ISA::matmul_packed,
+      .read_all = WATTLE_ISA::read_all,
+  };
+  return table;
+}
+
+}  // namespace wattle::engine

@@ -1,0 +1,109 @@
+// Element-wise operations and reductions over one row.
+
+#include "engine/kernels/isa/ops.hpp"
+#include "engine/kernels/isa/simd.hpp"
+
+namespace wattle::engine::WATTLE_ISA {
+
+void rms_norm(const float* x, const float* weight, float epsilon, std::size_t n, float* out) {
+  F32v squares{};
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) squares = engine::fma(load(x + i), load(x + i), squares);
+  float sum = sum_lanes(squares);
+  for (std::size_t j = i; j < n; ++j) sum += x[j] * x[j];
+  const float factor = 1.0F / __builtin_sqrtf(sum / static_cast<float>(n) + epsilon);
+  for (i = 0; i + kLanes <= n; i += kLanes) {
+    store(out + i, load(x + i) * factor * load(weight + i));
+  }
+  for (; i < n; ++i) out[i] = x[i] * factor * weight[i];
+}
+
+void add(float* x, const float* y, std::size_t n) {
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(x + i, load(x + i) + load(y + i));
+  for (; i < n; ++i) x[i] += y[i];
+}
+
+void silu_multiply(float* gate, const float* up, std::size_t n) {
+  const auto silu = [](F32v x) { return x / (1.0F + engine::exp(-x)); };
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(gate + i, silu(load(gate + i)) * load(up + i));
+  if (i < n) {
+    const F32v rest = silu(load_part(gate + i, n - i, 0.0F)) * load_part(up + i, n - i, 0.0F);
+    store_part(gate + i, rest, n - i);
+  }
+}
+
+void rope_interleaved(float* x, const float* cosine, const float* sine, std::size_t n_pairs) {
+  for (std::size_t i = 0; i < n_pairs; ++i) {
+    const float a = x[2 * i];
+    const float b = x[2 * i + 1];
+    x[2 * i] = a * cosine[i] - b * sine[i];
+    x[2 * i + 1] = a * sine[i] + b * cosine[i];
+  }
+}
+
+SoftmaxStats softmax_stats(const float* logits, std::size_t n) {
+  constexpr float kLowest = -3.402823466e+38F;
+  F32v largest = splat(kLowest);
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) largest = vector_max(load(logits + i), largest);
+  if (i < n) largest = vector_max(load_part(logits + i, n - i, kLowest), largest);
+  SoftmaxStats stats{0, max_lanes(largest), 0.0, 0.0};
+  for (std::size_t j = 0; j < n; ++j) {
+    if (logits[j] == stats.max) {
+      stats.argmax = static_cast<std::int32_t>(j);
+      break;
+    }
+  }
+  // Sums of at most 4,096 floats in a lane, then double.
+  for (std::size_t start = 0; start < n; start += 4096 * kLanes) {
+    const std::size_t end = start + 4096 * kLanes < n ? start + 4096 * kLanes : n;
+    F32v sum{};
+    F32v weighted{};
+    for (i = start; i < end; i += kLanes) {
+      const F32v l = i + kLanes <= end ? load(logits + i) : load_part(logits + i, end - i, kLowest);
+      F32v shift = l - stats.max;
+      shift = shift < -100.0F ? splat(-100.0F) : shift;
+      const F32v e = engine::exp(shift);
+      sum += e;
+      weighted = engine::fma(e, shift, weighted);
+    }
+    stats.sum_exp += static_cast<double>(sum_lanes(sum));
+    stats.sum_exp_shift += static_cast<double>(sum_lanes(weighted));
+  }
+  return stats;
+}
+
+void to_f16(const float* x, std::size_t n, std::uint16_t* out) {
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store_f16(out + i, load(x + i));
+  if (i < n) {
+    std::uint16_t lane[kLanes];
+    store_f16(lane, load_part(x + i, n - i, 0.0F));
+    for (std::size_t j = 0; i + j < n; ++j) out[i + j] = lane[j];
+  }
+}
+
+std::uint64_t read_all(const void* data, std::size_t bytes) {
+  constexpr std::size_t kStreams = 4;
+  const std::size_t stream = bytes / kStreams / 64 * 64;
+  const char* p = static_cast<const char*>(data);
+  F32v sums[kStreams] = {};
+  I32v* bits = reinterpret_cast<I32v*>(sums);
+  for (std::size_t i = 0; i < stream; i += 64) {
+    for (std::size_t s = 0; s < kStreams; ++s) {
+      for (std::size_t j = 0; j < 64; j += sizeof(F32v)) {
+        I32v v;
+        __builtin_memcpy(&v, p + s * stream + i + j, sizeof v);
+        bits[s] ^= v;
+      }
+    }
+  }
+  const I32v all = bits[0] ^ bits[1] ^ bits[2] ^ bits[3];
+  std::uint64_t result = 0;
+  for (std::size_t i = 0; i < kLanes; ++i) result ^= static_cast<std::uint32_t>(all[i]);
+  return result;
+}
+
+}  // namespace wattle::engine::WATTLE_ISA

@@ -1,0 +1,118 @@
+#pragma once
+// The arithmetic of the engine as one table of functions per instruction set. The sources under
+// isa/ are written once and compiled once per instruction set; which table is used is decided at
+// run time (isa.hpp).
+//
+// Determinism: every output element is computed by one fixed sequence of operations that depends
+// neither on how many tokens or rows are handed over in a call nor on their order, so results are
+// the same bits for any thread count and any batch size. Different instruction sets may round
+// differently.
+//
+// This header is included by sources compiled for instruction sets that the running CPU may lack:
+// plain data and declarations only, no inline functions.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace wattle::engine {
+
+// Rows of a packed matrix that are interleaved, so that one activation feeds all of them.
+inline constexpr std::size_t kRowGroup = 16;
+// Positions of the key cache that are interleaved.
+inline constexpr std::size_t kKeyGroup = 16;
+inline constexpr std::size_t kQuantBlock = 32;
+
+// 32 activations in 8 bits: x ≈ d·q. The sums undo the offset with which packed weights are made
+// unsigned.
+struct ActivationBlock {
+  std::int8_t q[kQuantBlock];
+  float d;
+  std::int32_t minus_8_sum;    // −8·Σq
+  std::int32_t minus_128_sum;  // −128·Σq
+};
+
+enum class FloatType { f32, f16, bf16 };
+enum class PackedType { q4, q8 };
+
+// Row groups of a packed matrix. Per group of 16 rows and block of 32 columns:
+//   q4: 256 bytes; byte 64·i + 4·r + j holds columns 4·i + j (low) and 16 + 4·i + j (high) of row r,
+//       as 0…15 (weight + 8), i in 0…3, j in 0…3
+//   q8: 512 bytes; byte 64·i + 4·r + j holds column 4·i + j of row r as weight + 128, i in 0…7
+//   scales: 16 f16
+struct PackedRows {
+  PackedType type;
+  const std::uint8_t* quants;  // [n_groups, n_blocks, 256 or 512], 64-byte aligned
+  const std::uint16_t* scales;  // [n_groups, n_blocks, 16]
+  std::size_t n_groups;
+  std::size_t n_blocks;
+  std::size_t n_rows;  // rows that exist; the last group may be padded
+};
+
+struct FloatRows {
+  FloatType type;
+  const void* data;  // [n_rows, n_cols], rows `row_bytes` apart
+  std::size_t row_bytes;
+  std::size_t n_rows;
+  std::size_t n_cols;
+};
+
+// Of softmax(logits): what sampling and entropy need, in one pass over the row and one over exp.
+struct SoftmaxStats {
+  std::int32_t argmax;    // the lowest id among equals
+  float max;
+  double sum_exp;         // Σ exp(l − max)
+  double sum_exp_shift;   // Σ exp(l − max)·(l − max)
+};
+
+struct AttentionArgs {
+  const float* q;         // [n_q, head_dim], rows q_stride apart: the heads that share a KV head
+  std::size_t q_stride;
+  std::size_t n_q;        // 1 … 8
+  const void* keys;       // [⌈n/16⌉, head_dim, 16] f16 or f32
+  const void* values;     // [n, value_stride] f16 or f32
+  std::size_t value_stride;  // head_dim rounded up to 16; the padding is readable
+  bool f16;
+  std::size_t n_positions;
+  std::size_t head_dim;
+  float scale;
+  float* scores;          // scratch [n_q, score_stride], score_stride ≥ n rounded up to 16
+  std::size_t score_stride;
+  float* out;             // [n_q, head_dim], rows out_stride apart
+  std::size_t out_stride;
+};
+
+struct Kernels {
+  const char* name;
+  // Activation tiles of `matmul_packed` are this many tokens wide (a power of two).
+  std::size_t token_tile;
+
+  // out = x / rms(x) · weight
+  void (*rms_norm)(const float* x, const float* weight, float epsilon, std::size_t n, float* out);
+  void (*add)(float* x, const float* y, std::size_t n);                      // x += y
+  void (*silu_multiply)(float* gate, const float* up, std::size_t n);        // gate = silu(gate)·up
+  // Rotates pairs (x[2i], x[2i+1]) by the angles whose cosine and sine are given.
+  void (*rope_interleaved)(float* x, const float* cosine, const float* sine, std::size_t n_pairs);
+  SoftmaxStats (*softmax_stats)(const float* logits, std::size_t n);
+  void (*to_f16)(const float* x, std::size_t n, std::uint16_t* out);
+  void (*attention)(const AttentionArgs& args);
+
+  // out[t·out_stride + r] = Σ_c rows[r, c] · x[t·x_stride + c]
+  void (*matmul_float)(const FloatRows& rows, const float* x, std::size_t x_stride,
+                       std::size_t n_tokens, float* out, std::size_t out_stride);
+  // One tile of n_tokens ≤ token_tile tokens (a power of two): out is [n_blocks, n_tokens].
+  void (*quantize_tile)(const float* x, std::size_t x_stride, std::size_t n_tokens,
+                        std::size_t n_blocks, ActivationBlock* out);
+  // As matmul_float, for one tile of quantised activations.
+  void (*matmul_packed)(const PackedRows& rows, const ActivationBlock* tile, std::size_t n_tokens,
+                        float* out, std::size_t out_stride);
+  // Reads `bytes` (a multiple of 512) in several streams; the result only keeps the reads alive.
+  std::uint64_t (*read_all)(const void* data, std::size_t bytes);
+};
+
+const Kernels& scalar_kernels();
+#if defined(WATTLE_X86_KERNELS)
+const Kernels& avx2_kernels();
+const Kernels& avx512_kernels();
+#endif
+
+}  // namespace wattle::engine

@@ -1,0 +1,58 @@
+#pragma once
+// A weight matrix [n_rows, n_cols] as the kernels want it: F32, F16 and BF16 rows in place in the
+// file's mapping; Q8_0 and Q4_0 rows copied into interleaved groups (kernels.hpp: PackedRows).
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/thread_pool.hpp"
+#include "engine/buffer.hpp"
+#include "engine/kernels/kernels.hpp"
+#include "engine/tensor_type.hpp"
+
+namespace wattle::engine {
+
+struct Matrix {
+  TensorType type = TensorType::f32;
+  std::size_t n_rows = 0;
+  std::size_t n_cols = 0;
+  std::size_t row_bytes = 0;
+  const std::byte* rows = nullptr;  // as in the file; must outlive the matrix
+  Buffer packed;                    // quants, then scales; empty for float types
+  const std::uint8_t* quants = nullptr;
+  const std::uint16_t* scales = nullptr;
+
+  [[nodiscard]] bool is_packed() const { return quants != nullptr; }
+  [[nodiscard]] std::size_t bytes() const { return n_rows * row_bytes; }
+};
+
+[[nodiscard]] bool can_pack(TensorType type);
+// Fills `packed`. Precondition: can_pack(matrix.type).
+[[nodiscard]] Status pack(Matrix& matrix, ThreadPool& pool);
+
+// What a product is computed with. Shared and immutable but for the pool, which locks itself.
+struct Compute {
+  const Kernels* kernels = nullptr;
+  ThreadPool* pool = nullptr;
+};
+
+// Memory of matrix products; grows to the largest product seen. One user at a time.
+struct MatmulScratch {
+  std::vector<ActivationBlock> activations;
+  std::vector<float> dequantized;  // [threads, kRowGroup, n_cols]
+};
+
+struct Product {
+  const Matrix* matrix;
+  float* out;  // [n_tokens, out_stride], the first n_rows of each row are written
+  std::size_t out_stride;
+};
+
+// out[t, r] = Σ_c matrix[r, c]·x[t, c] for every product; all matrices have the same n_cols.
+// Packed matrices are multiplied with activations in 8 bits, others with x itself.
+void multiply(const Compute& compute, std::span<const Product> products, const float* x,
+              std::size_t n_tokens, MatmulScratch& scratch);
+
+}  // namespace wattle::engine

@@ -1,0 +1,214 @@
+#include "engine/transformer.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "base/cpu_budget.hpp"
+#include "engine/config.hpp"
+#include "engine/kernels/isa.hpp"
+#include "engine/quant.hpp"
+
+namespace wattle::engine {
+namespace {
+
+constexpr int kMaxThreads = 1024;
+
+// The pages of a tensor that now exists as a packed copy leave this process (not the page cache).
+void release_pages(std::span<const std::byte> bytes) {
+  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<std::uintptr_t>(bytes.data()) + page - 1) / page * page;
+  const auto end = (reinterpret_cast<std::uintptr_t>(bytes.data()) + bytes.size()) / page * page;
+  if (begin < end) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): page arithmetic
+    ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  }
+}
+
+}  // namespace
+
+class TransformerLoader {
+ public:
+  explicit TransformerLoader(Transformer& model) : model_(model), config_(model.config_) {}
+
+  Status load_weights() {
+    Weights& weights = model_.weights_;
+    const std::uint64_t d = config_.d_model;
+    WATTLE_CHECK(matrix("token_embd.weight", config_.n_vocab, d, false, weights.embedding));
+    WATTLE_CHECK(vector("output_norm.weight", d, weights.output_norm));
+    WATTLE_CHECK(matrix(config_.tied_output ? "token_embd.weight" : "output.weight",
+                        config_.n_vocab, d, true, weights.output));
+    for (std::uint32_t i = 0; i < config_.n_layers; ++i) {
+      weights.layers.emplace_back();
+      WATTLE_CHECK(layer(i, weights.layers.back()));
+    }
+    WATTLE_CHECK(rope());
+    return refuse_unknown_tensors();
+  }
+
+ private:
+  Status layer(std::uint32_t index, LayerWeights& layer) {
+    const std::uint64_t d = config_.d_model;
+    const std::uint64_t d_q = std::uint64_t{config_.n_heads} * config_.head_dim;
+    const std::uint64_t d_kv = std::uint64_t{config_.n_kv_heads} * config_.head_dim;
+    const std::string prefix = fmt::format("blk.{}.", index);
+    WATTLE_CHECK(vector(prefix + "attn_norm.weight", d, layer.attention_norm));
+    WATTLE_CHECK(matrix(prefix + "attn_q.weight", d_q, d, true, layer.q));
+    WATTLE_CHECK(matrix(prefix + "attn_k.weight", d_kv, d, true, layer.k));
+    WATTLE_CHECK(matrix(prefix + "attn_v.weight", d_kv, d, true, layer.v));
+    WATTLE_CHECK(matrix(prefix + "attn_output.weight", d, d_q, true, layer.attention_out));
+    WATTLE_CHECK(vector(prefix + "ffn_norm.weight", d, layer.ffn_norm));
+    WATTLE_CHECK(matrix(prefix + "ffn_gate.weight", config_.d_ff, d, true, layer.gate));
+    WATTLE_CHECK(matrix(prefix + "ffn_up.weight", config_.d_ff, d, true, layer.up));
+    return matrix(prefix + "ffn_down.weight", d, config_.d_ff, true, layer.down);
+  }
+
+  Result<const TensorInfo*> find(const std::string& name, const std::vector<std::uint64_t>& shape) {
+    used_.insert(name);
+    const TensorInfo* tensor = model_.file_.find_tensor(name);
+    if (tensor == nullptr) {
+      return fail(
+          ErrorCode::invalid_format,
+          fmt::format("cannot load {}: tensor '{}' is missing", model_.file_.source(), name),
+          "The file holds no complete model; convert it again.");
+    }
+    if (tensor->shape != shape) {
+      return fail(
+          ErrorCode::invalid_format,
+          fmt::format("cannot load {}: tensor '{}' has shape [{}], but the keys of the file "
+                      "ask for [{}]",
+                      model_.file_.source(), name, fmt::join(tensor->shape, ", "),
+                      fmt::join(shape, ", ")),
+          "The file is damaged or was converted wrongly: convert it again.");
+    }
+    return tensor;
+  }
+
+  Status vector(const std::string& name, std::uint64_t n, std::vector<float>& out) {
+    WATTLE_TRY(const TensorInfo* tensor, find(name, {n}));
+    out.resize(n);
+    dequantize_row(tensor->type, model_.file_.tensor_bytes(*tensor), out);
+    return {};
+  }
+
+  Status matrix(const std::string& name, std::uint64_t n_rows, std::uint64_t n_cols, bool may_pack,
+                Matrix& out) {
+    WATTLE_TRY(const TensorInfo* tensor, find(name, {n_cols, n_rows}));
+    out.type = tensor->type;
+    out.n_rows = n_rows;
+    out.n_cols = n_cols;
+    WATTLE_TRY(out.row_bytes, row_bytes(tensor->type, n_cols));
+    const auto bytes = model_.file_.tensor_bytes(*tensor);
+    out.rows = bytes.data();
+    if (may_pack && can_pack(out.type) && !model_.exact_) {
+      WATTLE_CHECK(pack(out, *model_.pool_));
+      release_pages(bytes);
+    }
+    return {};
+  }
+
+  // Llama 3.x: a frequency is divided by its factor in rope_freqs.weight.
+  Status rope() {
+    const std::size_t n = config_.rope_dims / 2;
+    std::vector<float> factors(n, 1.0F);
+    if (model_.file_.find_tensor("rope_freqs.weight") != nullptr) {
+      WATTLE_CHECK(vector("rope_freqs.weight", n, factors));
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      const double exponent = -2.0 * static_cast<double>(i) / config_.rope_dims;
+      const double factor =
+          static_cast<double>(factors[i]) * static_cast<double>(config_.rope_linear_scale);
+      if (!std::isfinite(factor) || factor <= 0.0) {
+        return fail(ErrorCode::invalid_format,
+                    fmt::format("cannot load {}: rope_freqs.weight[{}] is {}",
+                                model_.file_.source(), i, factors[i]),
+                    "Factors must be positive; convert the file again.");
+      }
+      model_.rope_frequencies_.push_back(
+          std::pow(static_cast<double>(config_.rope_base), exponent) / factor);
+    }
+    return {};
+  }
+
+  // A tensor that is not used means a model that is not understood: its answers would be wrong.
+  Status refuse_unknown_tensors() {
+    for (const TensorInfo& tensor : model_.file_.tensors()) {
+      if (used_.contains(tensor.name)) continue;
+      return fail(ErrorCode::unsupported,
+                  fmt::format("cannot load {}: tensor '{}' is not part of a {} model as supported "
+                              "here ({})",
+                              model_.file_.source(), tensor.name, config_.architecture,
+                              find_architecture(config_.architecture)->tensors),
+                  "Use a model of the plain architecture.");
+    }
+    return {};
+  }
+
+  Transformer& model_;
+  const ModelConfig& config_;
+  std::set<std::string> used_;
+};
+
+Result<std::shared_ptr<const Transformer>> Transformer::load(const std::filesystem::path& path,
+                                                             const LoadOptions& options) {
+  if (options.threads < 0 || options.threads > kMaxThreads) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("{} threads were asked for", options.threads),
+                fmt::format("Use 1 to {}, or 0 for the cores this process may use.", kMaxThreads));
+  }
+  WATTLE_TRY(const Isa isa, choose_isa());
+  auto model = std::make_shared<Transformer>();
+  model->path_ = path;
+  WATTLE_TRY(model->file_, GgufFile::open(path));
+  model->exact_ = options.exact;
+  WATTLE_TRY(model->config_, read_config(model->file_));
+  WATTLE_TRY(model->tokenizer_, Tokenizer::from_gguf(model->file_));
+  if (model->tokenizer_->vocab_size() != model->config_.n_vocab) {
+    return fail(ErrorCode::invalid_format,
+                fmt::format("cannot load {}: the vocabulary has {} tokens, 'token_embd.weight' has "
+                            "{} rows",
+                            path.string(), model->tokenizer_->vocab_size(), model->config_.n_vocab),
+                "The file is damaged or was converted wrongly: convert it again.");
+  }
+  model->pool_ =
+      std::make_unique<ThreadPool>(options.threads == 0 ? allowed_cores() : options.threads);
+  model->compute_ = {&kernels_for(isa), model->pool_.get()};
+  WATTLE_CHECK(TransformerLoader(*model).load_weights());
+  std::map<TensorType, std::uint64_t> bytes_of;
+  for (const TensorInfo& tensor : model->file_.tensors()) bytes_of[tensor.type] += tensor.n_bytes;
+  std::uint64_t most = 0;
+  for (const auto& [type, bytes] : bytes_of) {
+    if (bytes <= most) continue;
+    most = bytes;
+    model->precision_ = info(type).name;
+  }
+  return model;
+}
+
+std::uint64_t Transformer::bytes_per_token(std::uint32_t exit_layer) const {
+  const std::size_t n = exit_layer == 0 ? weights_.layers.size()
+                                        : std::min<std::size_t>(exit_layer, weights_.layers.size());
+  std::uint64_t bytes =
+      weights_.embedding.row_bytes + weights_.output.bytes() + config_.d_model * sizeof(float);
+  for (std::size_t i = 0; i < n; ++i) {
+    const LayerWeights& l = weights_.layers[i];
+    for (const Matrix* m : {&l.q, &l.k, &l.v, &l.attention_out, &l.gate, &l.up, &l.down}) {
+      bytes += m->bytes();
+    }
+    bytes += 2 * std::uint64_t{config_.d_model} * sizeof(float);
+  }
+  return bytes;
+}
+
+Result<std::shared_ptr<const Model>> Model::load(const std::filesystem::path& path,
+                                                 const LoadOptions& options) {
+  WATTLE_TRY(auto model, Transformer::load(path, options));
+  return std::shared_ptr<const Model>(std::move(model));
+}
+
+}  // namespace wattle::engine

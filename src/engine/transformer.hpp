@@ -1,0 +1,62 @@
+#pragma once
+// The one implementation of Model: a decoder-only transformer on the CPU.
+
+#include <memory>
+#include <vector>
+
+#include "engine/matrix.hpp"
+#include "engine/model.hpp"
+
+namespace wattle::engine {
+
+struct LayerWeights {
+  std::vector<float> attention_norm;  // [d_model]
+  Matrix q;                           // [n_heads·head_dim, d_model]
+  Matrix k, v;                        // [n_kv_heads·head_dim, d_model]
+  Matrix attention_out;               // [d_model, n_heads·head_dim]
+  std::vector<float> ffn_norm;        // [d_model]
+  Matrix gate, up;                    // [d_ff, d_model]
+  Matrix down;                        // [d_model, d_ff]
+};
+
+struct Weights {
+  Matrix embedding;  // [n_vocab, d_model]; never packed: single rows are looked up
+  std::vector<LayerWeights> layers;
+  std::vector<float> output_norm;  // [d_model]
+  Matrix output;                   // [n_vocab, d_model]
+};
+
+class Transformer final : public Model {
+ public:
+  static Result<std::shared_ptr<const Transformer>> load(const std::filesystem::path& path,
+                                                         const LoadOptions& options);
+
+  [[nodiscard]] const ModelConfig& config() const override { return config_; }
+  [[nodiscard]] const Tokenizer& tokenizer() const override { return *tokenizer_; }
+  [[nodiscard]] const std::filesystem::path& path() const override { return path_; }
+  [[nodiscard]] std::string precision() const override { return precision_; }
+  [[nodiscard]] std::uint64_t bytes_per_token(std::uint32_t exit_layer) const override;
+  [[nodiscard]] bool exact() const override { return exact_; }
+  [[nodiscard]] int threads() const override { return pool_->threads(); }
+  [[nodiscard]] std::string isa() const override { return compute_.kernels->name; }
+
+  [[nodiscard]] const Weights& weights() const { return weights_; }
+  [[nodiscard]] const Compute& compute() const { return compute_; }
+  // Radians a pair of dimensions turns from one position to the next: [rope_dims / 2].
+  [[nodiscard]] const std::vector<double>& rope_frequencies() const { return rope_frequencies_; }
+
+ private:
+  friend class TransformerLoader;
+  std::filesystem::path path_;
+  GgufFile file_;  // owns the mapping that the weights point into
+  ModelConfig config_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::string precision_;
+  bool exact_ = false;
+  std::unique_ptr<ThreadPool> pool_;
+  Compute compute_;
+  Weights weights_;
+  std::vector<double> rope_frequencies_;
+};
+
+}  // namespace wattle::engine
