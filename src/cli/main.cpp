@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <cstdio>
 #include <exception>
+#include <system_error>
 
 #include "base/interrupt.hpp"
 #include "cli/command.hpp"
@@ -54,13 +57,28 @@ int run(int argc, char** argv) {
   }
   return invocation.run ? invocation.run() : kOk;
 }
+
+// What was printed must have arrived: a full disk behind `> file` is a failure of the command. A
+// reader that has gone away (`| head`) has what it wanted, so nothing is said about that.
+int finish_output(int exit_code) {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
+  if (errno == EPIPE) return kFailed;
+  return report(fail_errno(errno != 0 ? errno : EIO, "cannot write to standard output").error());
+}
 }  // namespace
 }  // namespace wattle::cli
 
 int main(int argc, char** argv) {
   wattle::install_interrupt_handlers();
   try {
-    return wattle::cli::run(argc, argv);
+    return wattle::cli::finish_output(wattle::cli::run(argc, argv));
+  } catch (const std::system_error& error) {  // fmt, when standard output takes no more
+    return error.code().value() == EPIPE
+               ? wattle::cli::kFailed
+               : wattle::cli::report(
+                     wattle::fail_errno(error.code().value(), "cannot write to standard output")
+                         .error());
   } catch (const std::exception& error) {
     fmt::print(stderr, "wattle: internal error: {}\n", error.what());
     return wattle::cli::kFailed;

@@ -13,7 +13,7 @@ namespace {
 
 // Published configurations of the models. Phi-3.5-mini is given without its long-context RoPE
 // factors, so its context is the original 4,096.
-constexpr std::array<SynthShape, 5> kShapes{{
+constexpr std::array<SynthShape, 6> kShapes{{
     {.name = "tinyllama-1.1b",
      .architecture = "llama",
      .n_layers = 22,
@@ -65,6 +65,15 @@ constexpr std::array<SynthShape, 5> kShapes{{
      .n_kv_heads = 32,
      .n_vocab = 32000,
      .context_length = 4096},
+    {.name = "tiny",  // no known model: for trying things out, and for tests
+     .architecture = "llama",
+     .n_layers = 4,
+     .d_model = 64,
+     .d_ff = 160,
+     .n_heads = 4,
+     .n_kv_heads = 2,
+     .n_vocab = 1000,
+     .context_length = 256},
 }};
 
 }  // namespace

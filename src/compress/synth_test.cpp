@@ -46,6 +46,7 @@ TEST(Synth, ShapesHaveThePublishedParameterCounts) {
                                                             {"phi3.5-mini", 3'821'079'552},
                                                             {"llama2-7b", 6'738'415'616}};
   for (const auto& shape : synth_shapes()) {
+    if (shape.name == "tiny") continue;
     std::uint64_t n_parameters = 0;
     for (const auto& tensor : synth_tensors(shape)) {
       if (tensor.name == "rope_freqs.weight") continue;  // not a parameter of the model
@@ -55,7 +56,7 @@ TEST(Synth, ShapesHaveThePublishedParameterCounts) {
     }
     EXPECT_EQ(n_parameters, published.at(shape.name)) << shape.name;
   }
-  EXPECT_EQ(synth_shapes().size(), published.size());
+  EXPECT_EQ(synth_shapes().size(), published.size() + 1);
 }
 
 TEST(Synth, UnknownShapeListsTheKnownOnes) {
