@@ -3,10 +3,14 @@
 
 #include <fmt/format.h>
 
+#include "base/atomic_file.hpp"
 #include "base/interrupt.hpp"
 #include "base/json.hpp"
 #include "base/text_table.hpp"
 #include "cli/command.hpp"
+#include "engine/model.hpp"
+#include "learn/evaluate.hpp"
+#include "learn/telemetry/rules.hpp"
 #include "learn/telemetry/suite.hpp"
 
 namespace wattle::cli {
@@ -16,6 +20,10 @@ struct Options {
   learn::TrainOptions train;
   std::string data = "telemetry";
   std::string make_prompts;
+  std::string evaluate;
+  std::string prompts = "prompts/telemetry-heldout.jsonl";
+  int limit = 0;
+  bool print_rules = false;
   bool held_out = false;
   int count = 120;
   bool json = false;
@@ -74,8 +82,65 @@ void print_table(const Options& options, const learn::TrainReport& made) {
   if (!options.train.out.empty()) fmt::print("wrote {}\n", options.train.out.string());
 }
 
+Result<std::vector<learn::LayerScore>> evaluate(const Options& options) {
+  WATTLE_TRY(const std::string text, read_file(options.prompts));
+  WATTLE_TRY(auto cases, learn::parse_cases(text, options.prompts));
+  if (options.limit > 0 && cases.size() > static_cast<std::size_t>(options.limit)) {
+    cases.resize(static_cast<std::size_t>(options.limit));
+  }
+  WATTLE_TRY(const auto model, engine::Model::load(options.evaluate));
+  std::vector<std::uint32_t> layers;
+  for (std::uint32_t layer = 1; layer <= model->config().n_layers; ++layer) layers.push_back(layer);
+  const SystemClock clock;
+  const auto style = options.quiet ? Progress::Style::silent : Progress::Style::automatic;
+  Progress progress("evaluating", static_cast<double>(layers.size() * cases.size()), clock, style);
+  return learn::evaluate(model, cases, layers, [&](std::size_t done, std::size_t) {
+    progress.update(static_cast<double>(done));
+    return !interrupted();
+  });
+}
+
+int print_evaluation(const Options& options) {
+  const auto scores = evaluate(options);
+  if (!scores) return report(scores.error());
+  if (options.json) {
+    Json rows = Json::array();
+    for (const auto& score : *scores) {
+      rows.push_back({{"layer", score.layer},
+                      {"status", score.status},
+                      {"sensor_cause", score.sensor_cause},
+                      {"entropy_nats", score.entropy_nats},
+                      {"answer_tokens", score.answer_tokens}});
+    }
+    fmt::print("{}\n", dump_json({{"model", options.evaluate},
+                                  {"prompts", options.prompts},
+                                  {"layers", std::move(rows)}},
+                                 2));
+    return kOk;
+  }
+  using Align = TextTable::Align;
+  TextTable table({{"exit layer", Align::right},
+                   {"status", Align::right},
+                   {"sensor + cause", Align::right},
+                   {"entropy, nats", Align::right},
+                   {"tokens", Align::right}});
+  for (const auto& score : *scores) {
+    table.add_row({fmt::format("{}", score.layer), fmt::format("{:.1f} %", score.status * 100.0),
+                   fmt::format("{:.1f} %", score.sensor_cause * 100.0),
+                   fmt::format("{:.3f}", score.entropy_nats),
+                   fmt::format("{:.1f}", score.answer_tokens)});
+  }
+  fmt::print("{}", table.render());
+  return kOk;
+}
+
 int run(Options& options) {
+  if (options.print_rules) {
+    fmt::print("{}", learn::rules_markdown());
+    return kOk;
+  }
   if (!options.make_prompts.empty()) return make_prompts(options);
+  if (!options.evaluate.empty()) return print_evaluation(options);
   options.train.cancelled = interrupted;
   if (options.quiet) options.train.progress = Progress::Style::silent;
   const SystemClock clock;
@@ -155,12 +220,21 @@ void add_train(CLI::App& app, Invocation& invocation) {
   command->add_option("--count", options->count, "With --make-prompts: how many")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
+  command->add_option("--evaluate", options->evaluate,
+                      "Train nothing: answer a suite with this model, leaving after each layer");
+  command->add_option("--prompts", options->prompts, "With --evaluate: the suite (JSONL)")
+      ->capture_default_str();
+  command->add_option("--limit", options->limit, "With --evaluate: first n cases only; 0: all")
+      ->capture_default_str();
+  command->add_flag("--print-rules", options->print_rules,
+                    "Train nothing: print docs/telemetry-rules.md");
   command->add_flag("--json", options->json, "Print the report as JSON");
   command->add_flag("-q,--quiet", options->quiet, "No progress");
   command->footer(
       "Examples:\n"
       "  wattle train --out my.gguf --checkpoint build/my --resume --steps 4000\n"
       "  wattle train --make-prompts prompts/mine.jsonl --held-out --count 200 --seed 5\n"
+      "  wattle train --evaluate models/telemetry-16l.gguf --limit 100\n"
       "The shipped model: script/train-default-model");
   command->callback(
       [options, &invocation] { invocation.run = [options] { return run(*options); }; });

@@ -118,21 +118,30 @@ bool needs_window(const Rule& rule) {
                      });
 }
 
-bool allowed(Split split, int ticks) {
-  const int last_digit = std::abs(ticks) % 10;
-  return (split == Split::held_out) == (last_digit >= 4 && last_digit <= 6);
-}
+// Which values a case may show.
+struct Values {
+  Split split;
+  bool narrow;
 
-int snap(Random& random, Split split, int ticks) {
-  while (!allowed(split, ticks)) ticks += random.chance(0.5) ? 1 : -1;
+  [[nodiscard]] bool allow(int ticks) const {
+    const int last_digit = std::abs(ticks) % 10;
+    const bool inner = last_digit >= 4 && last_digit <= 6;
+    const bool even = std::abs(ticks) / 10 % 2 == 0;
+    if (split == Split::held_out) return inner && even;
+    return narrow ? !inner : !(inner && even);
+  }
+};
+
+int snap(Random& random, const Values& values, int ticks) {
+  while (!values.allow(ticks)) ticks += random.chance(0.5) ? 1 : -1;
   return ticks;
 }
 
-int draw(Random& random, Split split, const Band& band) {
+int draw(Random& random, const Values& values, const Band& band) {
   if (band.low_ticks == band.high_ticks || band.unit == Unit::on_off) return band.low_ticks;
   for (;;) {
     const int ticks = random.between(band.low_ticks, band.high_ticks);
-    if (allowed(split, ticks)) return ticks;
+    if (values.allow(ticks)) return ticks;
   }
 }
 
@@ -145,12 +154,12 @@ Unit pick_unit(Random& random, Sensor sensor) {
 
 // Readings from the first to the last level, with noise between. Never all the same number, unless
 // the sensor is frozen, stuck at zero or a switch.
-Channel measure(Random& random, Split split, Sensor sensor, Unit unit, const Wish& wish,
+Channel measure(Random& random, const Values& values, Sensor sensor, Unit unit, const Wish& wish,
                 int n_readings) {
   Channel channel{sensor, unit, wish.last, trend_of(wish), {}};
   auto& ticks = channel.ticks;
   const auto value = [&](Level level) {
-    return draw(random, split, *find_band(sensor, unit, level));
+    return draw(random, values, *find_band(sensor, unit, level));
   };
   if (wish.last == Level::frozen || wish.last == Level::zero || is_switch(sensor)) {
     const Level level =
@@ -169,7 +178,7 @@ Channel measure(Random& random, Split split, Sensor sensor, Unit unit, const Wis
       const int wobble = std::max(1, std::abs(last - first) / 6);
       reading = first + (last - first) * i / (n_readings - 1) + random.between(-wobble, wobble);
       reading =
-          snap(random, split, std::clamp(reading, std::min(first, last), std::max(first, last)));
+          snap(random, values, std::clamp(reading, std::min(first, last), std::max(first, last)));
     }
     ticks.emplace_back(reading);
   }
@@ -189,7 +198,8 @@ State state_of(const Case& made) {
 
 CaseMix easier_mix(double ease) {
   const CaseMix full;
-  return {full.present - 0.25 * ease, full.distractor - 0.1 * ease, full.window * (1.0 - ease)};
+  return {full.present - 0.25 * ease, full.distractor - 0.1 * ease, full.window * (1.0 - ease),
+          ease > 0.0};
 }
 
 Case make_case(Random& random, Split split, const CaseMix& mix) {
@@ -220,7 +230,8 @@ Case make_case(Random& random, Split split, const CaseMix& mix) {
       if (wish.last == Level::absent) continue;
       Unit unit = pick_unit(random, sensor);
       if (unit == Unit::ppm && parts_per_billion) unit = Unit::ppb;
-      made.channels.push_back(measure(random, split, sensor, unit, wish, made.n_readings));
+      made.channels.push_back(
+          measure(random, {split, mix.narrow}, sensor, unit, wish, made.n_readings));
     }
     random.shuffle(made.channels);
     return made;

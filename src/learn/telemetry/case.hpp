@@ -12,8 +12,9 @@
 
 namespace wattle::learn {
 
-// Training and held-out cases never share a measured value or a wording: the last digit of a
-// held-out value is 4, 5 or 6, that of a training value never is.
+// Training and held-out cases never share a measured value or a wording. Held-out values have 4, 5
+// or 6 as their last digit and an even digit before it (0.0024 to 0.0026, 72.4 to 72.6); training
+// never shows these ranges.
 enum class Split : std::uint8_t { training, held_out };
 
 struct Channel {
@@ -35,8 +36,9 @@ struct CaseMix {
   double present = 0.7;     // chance that a sensor the rule does not need is in the prompt
   double distractor = 0.2;  // chance that such a sensor is drawn from all its levels, or moves
   double window = 0.3;      // chance of several readings where the rule does not need them
+  bool narrow = false;      // training values never end in 4, 5 or 6
 };
-// Easier at the start of training: `ease` 1 is easiest, 0 is CaseMix{}.
+// Easier (and narrow) at the start of training: `ease` 1 is easiest, 0 is CaseMix{}.
 [[nodiscard]] CaseMix easier_mix(double ease);
 
 // Picks a rule, then sensors, levels and values that lead to it, distractors included.

@@ -88,23 +88,6 @@ constexpr auto kRules = std::to_array<Rule>({
     rule("quiet_room", kNormal, S::co, "a quiet room", "No action is needed."),
 });
 
-constexpr std::string_view ask_phrase(Ask ask) {
-  constexpr std::array<std::string_view, 13> phrases = {
-      "elevated or high",
-      "elevated",
-      "high",
-      "low",
-      "very low",
-      "on",
-      "off",
-      "rose within the window",
-      "fell within the window",
-      "exactly 0",
-      "physically impossible",
-      "missing (NaN, null)",
-      "the same number in every reading of a window"};
-  return phrases[static_cast<std::size_t>(ask)];
-}
 }  // namespace
 
 std::span<const Rule> rules() {

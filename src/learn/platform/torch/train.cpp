@@ -48,7 +48,7 @@ Result<std::vector<std::string>> make_vocabulary(const TrainOptions& options) {
   Random random(options.seed, kVocabularyStream);
   std::vector<std::string> lines;
   for (int i = 0; i < options.vocabulary_cases; ++i) {
-    const Example example = make_example(random, Split::training);
+    const Example example = make_example(random, Split::training, {.narrow = true});
     lines.push_back(example.prompt + example.answer);
   }
   return train_pieces(lines, options.vocabulary_pieces);
