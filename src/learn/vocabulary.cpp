@@ -4,6 +4,8 @@
 
 #include <unordered_set>
 
+#include "engine/gguf_writer.hpp"
+
 namespace wattle::learn {
 namespace {
 std::vector<std::string> number_pieces() {
@@ -43,6 +45,24 @@ Vocabulary assemble_vocabulary(std::span<const std::string> pieces) {
   for (const std::string& piece : number_pieces()) add_piece(piece);
   for (const std::string& piece : pieces) add_piece(piece);
   return vocabulary;
+}
+
+void write_vocabulary(engine::GgufWriter& writer, const Vocabulary& vocabulary) {
+  std::vector<std::int32_t> types;
+  for (const TokenType type : vocabulary.types) types.push_back(static_cast<std::int32_t>(type));
+  writer.set_string("tokenizer.ggml.model", "llama");
+  writer.set_string("tokenizer.ggml.pre", "default");
+  writer.set_strings("tokenizer.ggml.tokens", vocabulary.tokens);
+  writer.set_floats32("tokenizer.ggml.scores", vocabulary.scores);
+  writer.set_ints32("tokenizer.ggml.token_type", types);
+  writer.set_uint32("tokenizer.ggml.bos_token_id", static_cast<std::uint32_t>(vocabulary.bos));
+  writer.set_uint32("tokenizer.ggml.eos_token_id", static_cast<std::uint32_t>(vocabulary.eos));
+  writer.set_uint32("tokenizer.ggml.unknown_token_id",
+                    static_cast<std::uint32_t>(vocabulary.unknown));
+  writer.set_bool("tokenizer.ggml.add_bos_token", true);
+  writer.set_bool("tokenizer.ggml.add_eos_token", false);
+  writer.set_bool("tokenizer.ggml.add_space_prefix", true);
+  writer.set_bool("tokenizer.ggml.remove_extra_whitespaces", false);
 }
 
 }  // namespace wattle::learn

@@ -9,6 +9,10 @@
 
 #include "base/result.hpp"
 
+namespace wattle::engine {
+class GgufWriter;
+}
+
 namespace wattle::learn {
 
 // GGUF token types.
@@ -31,5 +35,7 @@ struct Vocabulary {
 // tokens, and digits after the head keep their place value. Number pieces come first in the merge
 // order, so that every number is split the same way wherever it stands.
 [[nodiscard]] Vocabulary assemble_vocabulary(std::span<const std::string> pieces);
+// The tokenizer.ggml.* metadata of a GGUF file.
+void write_vocabulary(engine::GgufWriter& writer, const Vocabulary& vocabulary);
 
 }  // namespace wattle::learn

@@ -20,7 +20,9 @@ struct Mark {
 };
 struct MarkedText {
   std::string text;
-  std::vector<Mark> marks;  // one for each channel, in order of appearance
+  // One for each channel, in order of appearance; none in JSON objects (lists of readings as JSON
+  // arrays have them).
+  std::vector<Mark> marks;
 };
 // JSON, `key: value`, `key = value` or prose, chosen at random; no final full stop.
 [[nodiscard]] MarkedText payload_text(const Case& made, Random& random, Split split);

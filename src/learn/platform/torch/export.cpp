@@ -34,24 +34,6 @@ void set_metadata(GgufWriter& writer, const ModelShape& shape, const std::string
   writer.set_float32("llama.attention.layer_norm_rms_epsilon", static_cast<float>(shape.epsilon));
 }
 
-void set_vocabulary(GgufWriter& writer, const Vocabulary& vocabulary) {
-  std::vector<std::int32_t> types;
-  for (const TokenType type : vocabulary.types) types.push_back(static_cast<std::int32_t>(type));
-  writer.set_string("tokenizer.ggml.model", "llama");
-  writer.set_string("tokenizer.ggml.pre", "default");
-  writer.set_strings("tokenizer.ggml.tokens", vocabulary.tokens);
-  writer.set_floats32("tokenizer.ggml.scores", vocabulary.scores);
-  writer.set_ints32("tokenizer.ggml.token_type", types);
-  writer.set_uint32("tokenizer.ggml.bos_token_id", static_cast<std::uint32_t>(vocabulary.bos));
-  writer.set_uint32("tokenizer.ggml.eos_token_id", static_cast<std::uint32_t>(vocabulary.eos));
-  writer.set_uint32("tokenizer.ggml.unknown_token_id",
-                    static_cast<std::uint32_t>(vocabulary.unknown));
-  writer.set_bool("tokenizer.ggml.add_bos_token", true);
-  writer.set_bool("tokenizer.ggml.add_eos_token", false);
-  writer.set_bool("tokenizer.ggml.add_space_prefix", true);
-  writer.set_bool("tokenizer.ggml.remove_extra_whitespaces", false);
-}
-
 // `tensor` is contiguous and outlives the writer.
 void add_tensor(GgufWriter& writer, const std::string& name, TensorType type,
                 const torch::Tensor& tensor) {
@@ -74,7 +56,7 @@ Status export_gguf(const Network& network, const Vocabulary& vocabulary, const s
                    const std::filesystem::path& path) {
   GgufWriter writer;
   set_metadata(writer, network.shape(), name);
-  set_vocabulary(writer, vocabulary);
+  write_vocabulary(writer, vocabulary);
   for (const auto& parameter : network.parameters()) {
     if (!parameter.exported) continue;
     const torch::Tensor tensor = parameter.tensor.detach();
