@@ -35,5 +35,6 @@ void add_run(CLI::App& app, Invocation& invocation);
 void add_sense(CLI::App& app, Invocation& invocation);
 void add_synth(CLI::App& app, Invocation& invocation);
 void add_tokenize(CLI::App& app, Invocation& invocation);
+void add_train(CLI::App& app, Invocation& invocation);
 
 }  // namespace wattle::cli

@@ -51,6 +51,7 @@ int run(int argc, char** argv) {
   add_sense(app, invocation);
   add_synth(app, invocation);
   add_tokenize(app, invocation);
+  add_train(app, invocation);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

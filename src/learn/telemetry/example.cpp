@@ -1,0 +1,21 @@
+#include "learn/telemetry/example.hpp"
+
+#include "learn/telemetry/wording.hpp"
+
+namespace wattle::learn {
+
+Example make_example(Random& random, Split split, const CaseMix& mix) {
+  const Case made = make_case(random, split, mix);
+  MarkedText prompt = prompt_text(made, random, split);
+  Example example{std::move(prompt.text), answer_text(made.verdict), made.verdict, {}};
+  const State state = state_of(made);
+  for (const Mark& mark : prompt.marks) {
+    const SensorState& sensor = state[index(mark.sensor)];
+    const int label = (static_cast<int>(mark.sensor) * 10 + static_cast<int>(sensor.level)) * 3 +
+                      static_cast<int>(sensor.trend);
+    example.findings.push_back({mark.end, label});
+  }
+  return example;
+}
+
+}  // namespace wattle::learn

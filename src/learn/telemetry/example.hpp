@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "learn/random.hpp"
+#include "learn/telemetry/case.hpp"
+
+namespace wattle::learn {
+
+// A prompt and the one right answer to it.
+struct Example {
+  std::string prompt;
+  std::string answer;  // begins with a space
+  Verdict verdict;
+  // What each sensor says, at the byte of the prompt where its last reading ends: what a reader
+  // must have understood by then.
+  struct Finding {
+    std::size_t end;
+    int label;  // below kFindings
+  };
+  std::vector<Finding> findings;
+};
+inline constexpr int kFindings = static_cast<int>(kSensors) * 10 * 3;  // sensor, level, trend
+[[nodiscard]] Example make_example(Random& random, Split split, const CaseMix& mix = {});
+
+}  // namespace wattle::learn
