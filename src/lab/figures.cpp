@@ -26,6 +26,7 @@ void replace_colour(std::string& svg, std::string_view hex, std::string_view to)
     return std::stoi(std::string(hex.substr(at, 2)), nullptr, 16);
   };
   replace_all(svg, fmt::format("rgb({:3}, {:3}, {:3})", part(1), part(3), part(5)), to);
+  replace_all(svg, fmt::format("rgb({},{},{})", part(1), part(3), part(5)), to);  // of text
   replace_all(svg, hex, to);
 }
 
