@@ -15,9 +15,12 @@ Result<Buffer> Buffer::create(std::size_t bytes, const std::string& purpose,
   // The system would hand out more addresses than it has memory, and kill the process later.
   const auto physical = static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) *
                         static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  // Large buffers begin at a huge page; the addresses skipped for it are given back.
+  constexpr std::size_t kHugePage = std::size_t{2} << 20U;
+  const std::size_t skip = bytes >= 2 * kHugePage ? kHugePage : 0;
   void* data = MAP_FAILED;
   if (bytes <= physical) {
-    data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+    data = ::mmap(nullptr, bytes + skip, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   }
   if (data == MAP_FAILED) {
@@ -27,10 +30,21 @@ Result<Buffer> Buffer::create(std::size_t bytes, const std::string& purpose,
                     static_cast<double>(bytes) / 1e9, purpose, static_cast<double>(physical) / 1e9),
         remedy);
   }
-#if defined(MADV_HUGEPAGE)
-  if (bytes >= (std::size_t{4} << 20U)) ::madvise(data, bytes, MADV_HUGEPAGE);
-#endif
   buffer.data_ = static_cast<std::byte*>(data);
+  if (skip > 0) {
+    const std::size_t before =
+        (kHugePage - reinterpret_cast<std::uintptr_t>(data) % kHugePage) % kHugePage;
+    if (before > 0) ::munmap(data, before);
+    buffer.data_ += before;
+    // Pages after the last: munmap takes whole pages only.
+    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    const std::size_t mapped = (bytes + page - 1) / page * page;
+    const std::size_t total = (bytes + skip + page - 1) / page * page;
+    if (before + mapped < total) ::munmap(buffer.data_ + mapped, total - before - mapped);
+#if defined(MADV_HUGEPAGE)
+    ::madvise(buffer.data_, bytes, MADV_HUGEPAGE);
+#endif
+  }
   buffer.size_ = bytes;
   return buffer;
 }

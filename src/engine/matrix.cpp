@@ -166,16 +166,19 @@ bool can_pack(TensorType type) {
   return type == TensorType::q4_0 || type == TensorType::q8_0;
 }
 
-Status pack(Matrix& matrix, ThreadPool& pool) {
+std::size_t packed_bytes(TensorType type, std::size_t n_rows, std::size_t n_cols) {
+  const std::size_t n_blocks = groups_of(n_rows) * (n_cols / kQuantBlock);
+  const std::size_t bytes = n_blocks * (group_bytes(type) + kRowGroup * sizeof(std::uint16_t));
+  return (bytes + 63) / 64 * 64;
+}
+
+void pack(Matrix& matrix, std::byte* memory, ThreadPool& pool) {
   assert(can_pack(matrix.type) && matrix.n_cols % kQuantBlock == 0);
   const std::size_t n_groups = groups_of(matrix.n_rows);
   const std::size_t n_blocks = matrix.n_cols / kQuantBlock;
-  const std::size_t quant_bytes = n_groups * n_blocks * group_bytes(matrix.type);
-  const std::size_t scale_bytes = n_groups * n_blocks * kRowGroup * sizeof(std::uint16_t);
-  WATTLE_TRY(matrix.packed, Buffer::create(quant_bytes + scale_bytes, "weights",
-                                           "Use a smaller model or a more quantised file."));
-  auto* quants = matrix.packed.as<std::uint8_t>();
-  auto* scales = reinterpret_cast<std::uint16_t*>(matrix.packed.data() + quant_bytes);
+  auto* quants = reinterpret_cast<std::uint8_t*>(memory);
+  auto* scales =
+      reinterpret_cast<std::uint16_t*>(memory + n_groups * n_blocks * group_bytes(matrix.type));
   pool.for_each(n_groups, [&](std::size_t group, std::size_t) {
     if (matrix.type == TensorType::q4_0) {
       pack_group<TensorType::q4_0>(matrix, group, quants, scales);
@@ -185,7 +188,6 @@ Status pack(Matrix& matrix, ThreadPool& pool) {
   });
   matrix.quants = quants;
   matrix.scales = scales;
-  return {};
 }
 
 void multiply(const Compute& compute, std::span<const Product> products, const float* x,

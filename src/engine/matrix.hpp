@@ -6,9 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "base/result.hpp"
 #include "base/thread_pool.hpp"
-#include "engine/buffer.hpp"
 #include "engine/kernels/kernels.hpp"
 #include "engine/tensor_type.hpp"
 
@@ -19,9 +17,8 @@ struct Matrix {
   std::size_t n_rows = 0;
   std::size_t n_cols = 0;
   std::size_t row_bytes = 0;
-  const std::byte* rows = nullptr;  // as in the file; must outlive the matrix
-  Buffer packed;                    // quants, then scales; empty for float types
-  const std::uint8_t* quants = nullptr;
+  const std::byte* rows = nullptr;       // as in the file; must outlive the matrix
+  const std::uint8_t* quants = nullptr;  // packed copy (pack()); null for float types
   const std::uint16_t* scales = nullptr;
 
   [[nodiscard]] bool is_packed() const { return quants != nullptr; }
@@ -29,8 +26,11 @@ struct Matrix {
 };
 
 [[nodiscard]] bool can_pack(TensorType type);
-// Fills `packed`. Precondition: can_pack(matrix.type).
-[[nodiscard]] Status pack(Matrix& matrix, ThreadPool& pool);
+// Bytes of a packed copy; a multiple of 64. Precondition: can_pack(type), whole blocks.
+[[nodiscard]] std::size_t packed_bytes(TensorType type, std::size_t n_rows, std::size_t n_cols);
+// Writes the packed copy to `memory` (packed_bytes() of zeros, 64-byte aligned), which must outlive
+// the matrix.
+void pack(Matrix& matrix, std::byte* memory, ThreadPool& pool);
 
 // What a product is computed with. Shared and immutable but for the pool, which locks itself.
 struct Compute {

@@ -38,6 +38,7 @@ class TransformerLoader {
 
   Status load_weights() {
     Weights& weights = model_.weights_;
+    WATTLE_CHECK(reserve_packed());
     const std::uint64_t d = config_.d_model;
     WATTLE_CHECK(matrix("token_embd.weight", config_.n_vocab, d, false, weights.embedding));
     WATTLE_CHECK(vector("output_norm.weight", d, weights.output_norm));
@@ -106,9 +107,23 @@ class TransformerLoader {
     const auto bytes = model_.file_.tensor_bytes(*tensor);
     out.rows = bytes.data();
     if (may_pack && can_pack(out.type) && !model_.exact_) {
-      WATTLE_CHECK(pack(out, *model_.pool_));
+      pack(out, model_.packed_.data() + packed_, *model_.pool_);
+      packed_ += packed_bytes(out.type, n_rows, n_cols);
       release_pages(bytes);
     }
+    return {};
+  }
+
+  // Room for every matrix of the file that may be packed. (A tied embedding is packed once, as the
+  // output; an untied one is not, and its share is never touched.)
+  Status reserve_packed() {
+    std::size_t bytes = 0;
+    for (const TensorInfo& tensor : model_.file_.tensors()) {
+      if (tensor.shape.size() != 2 || !can_pack(tensor.type) || model_.exact_) continue;
+      bytes += packed_bytes(tensor.type, tensor.shape[1], tensor.shape[0]);
+    }
+    WATTLE_TRY(model_.packed_,
+               Buffer::create(bytes, "weights", "Use a smaller model or a more quantised file."));
     return {};
   }
 
@@ -151,6 +166,7 @@ class TransformerLoader {
 
   Transformer& model_;
   const ModelConfig& config_;
+  std::size_t packed_ = 0;  // bytes of model_.packed_ that are taken
   std::set<std::string> used_;
 };
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/buffer.hpp"
 #include "engine/matrix.hpp"
 #include "engine/model.hpp"
 
@@ -55,6 +56,7 @@ class Transformer final : public Model {
   bool exact_ = false;
   std::unique_ptr<ThreadPool> pool_;
   Compute compute_;
+  Buffer packed_;  // all packed matrices in one piece, for huge pages
   Weights weights_;
   std::vector<double> rope_frequencies_;
 };

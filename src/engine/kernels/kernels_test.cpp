@@ -10,6 +10,7 @@
 #include <limits>
 #include <random>
 
+#include "engine/buffer.hpp"
 #include "engine/kernels/isa.hpp"
 #include "engine/matrix.hpp"
 #include "engine/quant.hpp"
@@ -237,7 +238,8 @@ TEST_P(KernelsTest, PackedMatricesMatchTheReferenceFormatsForEveryTile) {
         quantize_row(type, w, bytes);
         dequantize_row(type, bytes, exact);
         matrix.rows = bytes.data();
-        ASSERT_TRUE(pack(matrix, pool));
+        const Buffer memory = *Buffer::create(packed_bytes(type, n_rows, n_cols), "weights", "");
+        pack(matrix, memory.data(), pool);
         const PackedRows rows{type == TensorType::q4_0 ? PackedType::q4 : PackedType::q8,
                               matrix.quants,
                               matrix.scales,
