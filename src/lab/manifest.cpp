@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/atomic_file.hpp"
-#include "lab/yaml_reader.hpp"
+#include "lab/platform/yaml_cpp/yaml_reader.hpp"
 
 namespace wattle::lab {
 namespace {

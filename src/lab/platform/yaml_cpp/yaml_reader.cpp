@@ -1,4 +1,4 @@
-#include "lab/yaml_reader.hpp"
+#include "lab/platform/yaml_cpp/yaml_reader.hpp"
 
 #include <fmt/format.h>
 
