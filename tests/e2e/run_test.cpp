@@ -39,7 +39,7 @@ TEST_F(RunCommand, JsonHasTheSameTextWhereverThePromptComesFrom) {
     EXPECT_EQ((*json)["n_output_tokens"], 6);
     // Energy is there with its kind, or absent; never an unlabelled number.
     EXPECT_EQ(json->contains("energy_j_gross") && !(*json)["energy_j_gross"].is_null(),
-              json->contains("energy_source_kind") && !(*json)["energy_source_kind"].is_null());
+              json->contains("energy_kind") && !(*json)["energy_kind"].is_null());
     return (*json)["output_text"].get<std::string>();
   };
   const auto file = folder_.write("prompt.txt", "good day").string();
