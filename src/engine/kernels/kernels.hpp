@@ -35,13 +35,14 @@ enum class FloatType { f32, f16, bf16 };
 enum class PackedType { q4, q8 };
 
 // Row groups of a packed matrix. Per group of 16 rows and block of 32 columns:
-//   q4: 256 bytes; byte 64·i + 4·r + j holds columns 4·i + j (low) and 16 + 4·i + j (high) of row r,
+//   q4: 256 bytes; byte 64·i + 4·r + j holds columns 4·i + j (low) and 16 + 4·i + j (high) of row
+//   r,
 //       as 0…15 (weight + 8), i in 0…3, j in 0…3
 //   q8: 512 bytes; byte 64·i + 4·r + j holds column 4·i + j of row r as weight + 128, i in 0…7
 //   scales: 16 f16
 struct PackedRows {
   PackedType type;
-  const std::uint8_t* quants;  // [n_groups, n_blocks, 256 or 512], 64-byte aligned
+  const std::uint8_t* quants;   // [n_groups, n_blocks, 256 or 512], 64-byte aligned
   const std::uint16_t* scales;  // [n_groups, n_blocks, 16]
   std::size_t n_groups;
   std::size_t n_blocks;
@@ -58,26 +59,26 @@ struct FloatRows {
 
 // Of softmax(logits): what sampling and entropy need, in one pass over the row and one over exp.
 struct SoftmaxStats {
-  std::int32_t argmax;    // the lowest id among equals
+  std::int32_t argmax;  // the lowest id among equals
   float max;
-  double sum_exp;         // Σ exp(l − max)
-  double sum_exp_shift;   // Σ exp(l − max)·(l − max)
+  double sum_exp;        // Σ exp(l − max)
+  double sum_exp_shift;  // Σ exp(l − max)·(l − max)
 };
 
 struct AttentionArgs {
-  const float* q;         // [n_q, head_dim], rows q_stride apart: the heads that share a KV head
+  const float* q;  // [n_q, head_dim], rows q_stride apart: the heads that share a KV head
   std::size_t q_stride;
-  std::size_t n_q;        // 1 … 8
-  const void* keys;       // [⌈n/16⌉, head_dim, 16] f16 or f32
-  const void* values;     // [n, value_stride] f16 or f32
+  std::size_t n_q;           // 1 … 8
+  const void* keys;          // [⌈n/16⌉, head_dim, 16] f16 or f32
+  const void* values;        // [n, value_stride] f16 or f32
   std::size_t value_stride;  // head_dim rounded up to 16; the padding is readable
   bool f16;
   std::size_t n_positions;
   std::size_t head_dim;
   float scale;
-  float* scores;          // scratch [n_q, score_stride], score_stride ≥ n rounded up to 16
+  float* scores;  // scratch [n_q, score_stride], score_stride ≥ n rounded up to 16
   std::size_t score_stride;
-  float* out;             // [n_q, head_dim], rows out_stride apart
+  float* out;  // [n_q, head_dim], rows out_stride apart
   std::size_t out_stride;
 };
 
@@ -88,8 +89,8 @@ struct Kernels {
 
   // out = x / rms(x) · weight
   void (*rms_norm)(const float* x, const float* weight, float epsilon, std::size_t n, float* out);
-  void (*add)(float* x, const float* y, std::size_t n);                      // x += y
-  void (*silu_multiply)(float* gate, const float* up, std::size_t n);        // gate = silu(gate)·up
+  void (*add)(float* x, const float* y, std::size_t n);                // x += y
+  void (*silu_multiply)(float* gate, const float* up, std::size_t n);  // gate = silu(gate)·up
   // Rotates pairs (x[2i], x[2i+1]) by the angles whose cosine and sine are given.
   void (*rope_interleaved)(float* x, const float* cosine, const float* sine, std::size_t n_pairs);
   SoftmaxStats (*softmax_stats)(const float* logits, std::size_t n);

@@ -15,10 +15,10 @@ void rope_interleaved(float* x, const float* cosine, const float* sine, std::siz
 SoftmaxStats softmax_stats(const float* logits, std::size_t n);
 void to_f16(const float* x, std::size_t n, std::uint16_t* out);
 void attention(const AttentionArgs& args);
-void matmul_float(const FloatRows& rows, const float* x, std::size_t x_stride,
-                  std::size_t n_tokens, float* out, std::size_t out_stride);
-void quantize_tile(const float* x, std::size_t x_stride, std::size_t n_tokens,
-                   std::size_t n_blocks, ActivationBlock* out);
+void matmul_float(const FloatRows& rows, const float* x, std::size_t x_stride, std::size_t n_tokens,
+                  float* out, std::size_t out_stride);
+void quantize_tile(const float* x, std::size_t x_stride, std::size_t n_tokens, std::size_t n_blocks,
+                   ActivationBlock* out);
 void matmul_packed(const PackedRows& rows, const ActivationBlock* tile, std::size_t n_tokens,
                    float* out, std::size_t out_stride);
 std::uint64_t read_all(const void* data, std::size_t bytes);

@@ -1,6 +1,7 @@
 #pragma once
 // Vectors of floats as wide as the instruction set this file is compiled for. Everything is in an
-// unnamed namespace: the same source is compiled several times and must not be merged by the linker.
+// unnamed namespace: the same source is compiled several times and must not be merged by the
+// linker.
 
 #include <cstddef>
 #include <cstdint>
@@ -65,8 +66,7 @@ WATTLE_INLINE F32v load_f16(const std::uint16_t* p) {
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 }
 WATTLE_INLINE F32v load_bf16(const std::uint16_t* p) {
-  const __m256i wide =
-      _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
 }
 WATTLE_INLINE void store_f16(std::uint16_t* p, F32v v) {
