@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace wattle::cli {
@@ -141,12 +142,17 @@ std::string cost_line(const meter::InferenceRecord& record, std::uint32_t n_laye
     if (record.energy_per_output_token_j_gross) {
       line += fmt::format(", {:.3g} J/token", *record.energy_per_output_token_j_gross);
     }
-    line += fmt::format(" ± {:.0f} % ({}: {})", 100.0 * energy.uncertainty_j / energy.gross_j,
-                        record.energy_source->kind == "model" ? "modelled, not measured"
-                                                              : record.energy_source->kind,
-                        record.energy_source->scope);
+    if (record.energy_source->kind == "model") {
+      line += fmt::format(" (not measured: {})", record.energy_source->scope);
+    } else {
+      line += fmt::format(" ± {:.1f} % ({}: {})", 100.0 * energy.uncertainty_j / energy.gross_j,
+                          record.energy_source->kind, record.energy_source->scope);
+    }
   } else {
+    const auto reason = std::find_if(record.flags.begin(), record.flags.end(),
+                                     [](const auto& flag) { return flag.starts_with("energy: "); });
     line += ", no energy figure";
+    if (reason != record.flags.end()) line += fmt::format(" ({})", reason->substr(8));
   }
   return line + fmt::format(", stop: {}", record.stop_reason);
 }

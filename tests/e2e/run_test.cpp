@@ -37,9 +37,8 @@ TEST_F(RunCommand, JsonHasTheSameTextWhereverThePromptComesFrom) {
     EXPECT_TRUE(json) << outcome.out;
     EXPECT_EQ((*json)["tokens"].size(), 6U);
     EXPECT_EQ((*json)["n_output_tokens"], 6);
-    // Energy is there with its kind, or absent; never an unlabelled number.
-    EXPECT_EQ(json->contains("energy_j_gross") && !(*json)["energy_j_gross"].is_null(),
-              json->contains("energy_kind") && !(*json)["energy_kind"].is_null());
+    // A figure of energy never comes without its kind.
+    EXPECT_TRUE((*json)["energy_j_gross"].is_null() || (*json)["energy_kind"].is_string());
     return (*json)["output_text"].get<std::string>();
   };
   const auto file = folder_.write("prompt.txt", "good day").string();
