@@ -181,6 +181,14 @@ void add_recipe_options(CLI::App& command, learn::TrainOptions& train) {
   command.add_option("--batch-size", train.batch_size, "Cases in one update")
       ->capture_default_str();
   command
+      .add_option("--polishing-from", train.polishing_from,
+                  "Step from which hard rules and free wording prevail; 0: never")
+      ->capture_default_str();
+  command
+      .add_option("--stop-after", train.stop_after,
+                  "Save a checkpoint and end at this step; 0: at --steps")
+      ->capture_default_str();
+  command
       .add_option("--vocabulary-pieces", train.vocabulary_pieces,
                   "SentencePiece pieces besides bytes and numbers")
       ->capture_default_str();

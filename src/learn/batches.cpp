@@ -58,13 +58,15 @@ Batch pad(std::span<const Encoded> examples, const Vocabulary& vocabulary) {
 }  // namespace
 
 BatchSource::BatchSource(const Vocabulary& vocabulary, std::uint64_t seed, Split split,
-                         int batch_size, std::int64_t curriculum_batches)
+                         int batch_size, std::int64_t curriculum_batches,
+                         std::int64_t polishing_from)
     : vocabulary_(vocabulary),
       encoder_(vocabulary),
       seed_(seed),
       split_(split),
       batch_size_(batch_size),
-      curriculum_batches_(curriculum_batches) {}
+      curriculum_batches_(curriculum_batches),
+      polishing_from_(polishing_from) {}
 
 const Batch& BatchSource::at(std::uint64_t index) {
   const std::uint64_t pool = index / kBatchesPerPool;
@@ -77,7 +79,9 @@ void BatchSource::make_pool(std::uint64_t pool) {
   const double progress = curriculum_batches_ > 0 ? static_cast<double>(pool * kBatchesPerPool) /
                                                         static_cast<double>(curriculum_batches_)
                                                   : 1.0;
-  const CaseMix mix = easier_mix(std::max(0.0, 1.0 - progress));
+  const bool polishing =
+      polishing_from_ > 0 && pool * kBatchesPerPool >= static_cast<std::uint64_t>(polishing_from_);
+  const CaseMix mix = polishing ? polishing_mix() : easier_mix(std::max(0.0, 1.0 - progress));
   std::vector<Encoded> examples(kBatchesPerPool * static_cast<std::size_t>(batch_size_));
   for (Encoded& example : examples) {
     const Example made = make_example(random, split_, mix);

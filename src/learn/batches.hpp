@@ -24,9 +24,10 @@ struct Batch {
 
 class BatchSource {
  public:
-  // Cases are easier at first and of full richness from batch `curriculum_batches` on.
+  // Cases are easier at first, of full richness from batch `curriculum_batches` on, and from
+  // `polishing_from` on as polishing_mix() has them (0: never).
   BatchSource(const Vocabulary& vocabulary, std::uint64_t seed, Split split, int batch_size,
-              std::int64_t curriculum_batches = 0);
+              std::int64_t curriculum_batches = 0, std::int64_t polishing_from = 0);
   // Batch number `index` of the endless sequence; neighbours are cheap, jumps remake one pool.
   [[nodiscard]] const Batch& at(std::uint64_t index);
 
@@ -38,6 +39,7 @@ class BatchSource {
   Split split_;
   int batch_size_;
   std::int64_t curriculum_batches_;
+  std::int64_t polishing_from_;
   std::uint64_t pool_ = 0;
   std::vector<Batch> batches_;
 };

@@ -26,6 +26,8 @@ struct TrainOptions {
   std::int64_t steps = 10'000;
   int batch_size = 16;
   std::int64_t curriculum_steps = 2000;  // cases are easier at first, of full richness from here on
+  std::int64_t polishing_from = 0;       // hard rules and free wording from this step on; 0: never
+  std::int64_t stop_after = 0;  // save and end early at this step (a stage of a longer plan)
   double muon_rate = 0.02;
   double adam_rate = 3e-3;
   std::int64_t warmup_steps = 50;

@@ -102,6 +102,23 @@ State state_of(const Wishes& wishes) {
   return state;
 }
 
+// Rules that turn on details: equal numbers, signs, absent evidence, changes within a window.
+bool is_hard(const Rule& rule) {
+  constexpr std::array<std::string_view, 10> ids = {
+      "stuck_reading", "wiring_fault", "dead_probe", "freezing_pipes", "gas_seep",
+      "open_door",     "gas_leak",     "quiet_room", "ordinary_use",   "opening_valve"};
+  return std::ranges::find(ids, rule.id) != ids.end();
+}
+
+// No random number is spent on an option that is off: what older stages made stays what it was.
+const Rule& pick_rule(Random& random, const CaseMix& mix) {
+  const bool hard = mix.hard > 0.0 && random.chance(mix.hard);
+  for (;;) {
+    const Rule& rule = random.pick(rules());
+    if (!hard || is_hard(rule)) return rule;
+  }
+}
+
 // A sensor that can have the fault. The temperature never sticks at 0: 0 °C is a reading.
 Sensor faulty_sensor(Random& random, Ask ask) {
   constexpr std::array<Sensor, 5> numeric = {Sensor::temp, Sensor::co, Sensor::humidity,
@@ -198,12 +215,20 @@ State state_of(const Case& made) {
 
 CaseMix easier_mix(double ease) {
   const CaseMix full;
-  return {full.present - 0.25 * ease, full.distractor - 0.1 * ease, full.window * (1.0 - ease),
-          ease > 0.0};
+  return {full.present - 0.25 * ease,
+          full.distractor - 0.1 * ease,
+          full.window * (1.0 - ease),
+          ease > 0.0,
+          0.0,
+          0.0};
+}
+
+CaseMix polishing_mix() {
+  return {.hard = 0.2, .free_words = 0.7};
 }
 
 Case make_case(Random& random, Split split, const CaseMix& mix) {
-  const Rule& target = random.pick(rules());
+  const Rule& target = pick_rule(random, mix);
   for (;;) {
     const bool window = needs_window(target) || random.chance(mix.window);
     Wishes wishes;

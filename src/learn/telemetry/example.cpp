@@ -6,7 +6,7 @@ namespace wattle::learn {
 
 Example make_example(Random& random, Split split, const CaseMix& mix) {
   const Case made = make_case(random, split, mix);
-  MarkedText prompt = prompt_text(made, random, split);
+  MarkedText prompt = prompt_text(made, random, split, mix.free_words);
   Example example{std::move(prompt.text), answer_text(made.verdict), made.verdict, {}};
   const State state = state_of(made);
   for (const Mark& mark : prompt.marks) {

@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "learn/telemetry/free_wording.hpp"
+
 namespace wattle::learn {
 namespace {
 using View = std::string_view;
@@ -125,11 +127,17 @@ std::span<const View> questions(Split split) {
   return kHeldOutQuestions;
 }
 
-MarkedText prompt_text(const Case& made, Random& random, Split split) {
+MarkedText prompt_text(const Case& made, Random& random, Split split, double free_words) {
   const View place = random.pick(kPlaces);
   const int id = random.between(1, 99);
-  const std::string introduction = fill(random.pick(introductions(split)), place, id);
-  const std::string question = fill(random.pick(questions(split)), place, id);
+  std::string introduction = fill(random.pick(introductions(split)), place, id);
+  std::string question = fill(random.pick(questions(split)), place, id);
+  if (split == Split::training && free_words > 0.0) {
+    if (random.chance(free_words)) introduction = free_introduction(random, place, id);
+    if (random.chance(free_words)) question = free_question(random, place);
+    if (random.chance(0.2 * free_words)) introduction = aside(random, place) + " " + introduction;
+    if (random.chance(0.2 * free_words)) question = aside(random, place) + " " + question;
+  }
   MarkedText payload = payload_text(made, random, split);
   const bool question_first = random.chance(0.2);
   const std::string before =

@@ -12,9 +12,10 @@
 namespace wattle::learn {
 
 // A whole prompt; it ends in '?', '.' or ':' and the answer follows after a space.
-[[nodiscard]] MarkedText prompt_text(const Case& made, Random& random, Split split);
+[[nodiscard]] MarkedText prompt_text(const Case& made, Random& random, Split split,
+                                     double free_words = 0.0);
 
-// The sentences a split is made of, with their {place} and {id} slots unfilled.
+// The fixed sentences a split is made of, with their {place} and {id} slots unfilled.
 [[nodiscard]] std::span<const std::string_view> introductions(Split split);
 [[nodiscard]] std::span<const std::string_view> questions(Split split);
 

@@ -89,10 +89,11 @@ Result<TrainReport> run(const TrainOptions& options, const Clock& clock) {
   const std::int64_t start_ns = clock.monotonic_ns();
   const std::int64_t first_step = trainer->steps_done();
   std::int64_t saved_ns = start_ns;
-  Progress progress("training", static_cast<double>(options.steps - first_step), clock,
-                    options.progress);
+  const std::int64_t end =
+      options.stop_after > 0 ? std::min(options.stop_after, options.steps) : options.steps;
+  Progress progress("training", static_cast<double>(end - first_step), clock, options.progress);
   double smooth = 0.0;
-  while (trainer->steps_done() < options.steps) {
+  while (trainer->steps_done() < end) {
     if (options.cancelled && options.cancelled()) {
       if (!options.checkpoint.empty()) WATTLE_CHECK(trainer->save());
       return fail(ErrorCode::cancelled,
@@ -107,14 +108,13 @@ Result<TrainReport> run(const TrainOptions& options, const Clock& clock) {
     progress.update(static_cast<double>(done - first_step),
                     fmt::format("step {}/{}  loss {:.4f}", done, options.steps, smooth));
     const std::int64_t now_ns = clock.monotonic_ns();
-    if (options.evaluate_every > 0 &&
-        (done % options.evaluate_every == 0 || done == options.steps)) {
+    if (options.evaluate_every > 0 && (done % options.evaluate_every == 0 || done == end)) {
       report.exits = trainer->evaluate(kEvaluationBatches);
       if (!silent) print_exits(report.exits, done);
     }
     if (!options.checkpoint.empty() &&
         (static_cast<double>(now_ns - saved_ns) / 1e9 >= options.checkpoint_every_s ||
-         done == options.steps)) {
+         done == end)) {
       WATTLE_CHECK(trainer->save());
       saved_ns = now_ns;
     }
@@ -122,7 +122,7 @@ Result<TrainReport> run(const TrainOptions& options, const Clock& clock) {
   progress.finish();
   report.steps = trainer->steps_done();
   report.seconds = static_cast<double>(clock.monotonic_ns() - start_ns) / 1e9;
-  if (!options.out.empty()) {
+  if (!options.out.empty() && report.steps == options.steps) {
     WATTLE_CHECK(export_gguf(trainer->network(), trainer->vocabulary(), options.name, options.out));
   }
   return report;

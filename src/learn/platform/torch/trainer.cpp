@@ -48,7 +48,7 @@ Trainer::Trainer(const TrainOptions& options, std::vector<std::string> pieces)
       network_(with_vocabulary(options.shape, vocabulary_), options.seed),
       optimizer_(network_, optimizer_options(options)),
       data_(vocabulary_, options.seed, Split::training, options.batch_size,
-            options.curriculum_steps),
+            options.curriculum_steps, options.polishing_from),
       held_out_(vocabulary_, options.seed ^ kHeldOutSeed, Split::held_out, 32) {}
 
 double Trainer::rate_scale() const {
@@ -160,10 +160,6 @@ Json Trainer::header() const {
            {{"seed", options_.seed},
             {"shape", {s.n_layers, s.d_model, s.d_ff, s.n_heads, s.n_kv_heads, s.head_dim}},
             {"batch_size", options_.batch_size},
-            {"muon_rate", options_.muon_rate},
-            {"adam_rate", options_.adam_rate},
-            {"warmup_steps", options_.warmup_steps},
-            {"decay_share", options_.decay_share},
             {"curriculum_steps", options_.curriculum_steps},
             {"findings_weight", options_.findings_weight},
             {"findings_layer", options_.findings_layer},
@@ -192,8 +188,12 @@ Result<std::unique_ptr<Trainer>> Trainer::resume(const TrainOptions& options) {
     texts.push_back(piece.get<std::string>());
   }
   auto trainer = std::make_unique<Trainer>(options, std::move(texts));
-  if (saved.header.value("options", Json()) != trainer->header()["options"]) {
-    return malformed("it was begun with other options");
+  const Json begun_with = saved.header.value("options", Json::object());
+  for (const auto& [key, value] : trainer->header()["options"].items()) {
+    if (begun_with.value(key, Json()) != value) {
+      return malformed(fmt::format("it was begun with {} {}, not {}", key,
+                                   dump_json(begun_with.value(key, Json())), dump_json(value)));
+    }
   }
   WATTLE_CHECK(restore(saved, trainer->tensors()));
   trainer->step_ = step.get<std::int64_t>();

@@ -19,8 +19,8 @@ class Trainer {
  public:
   // `pieces`: the SentencePiece pieces; they decide shape.n_vocab.
   Trainer(const TrainOptions& options, std::vector<std::string> pieces);
-  // The run saved in `options.checkpoint`. Its shape, seed and rates must be those of `options`;
-  // only the number of steps may differ.
+  // The run saved in `options.checkpoint`. Its seed, shape, data and losses must be those of
+  // `options`; steps and rates may differ, so that a run can be made longer.
   static Result<std::unique_ptr<Trainer>> resume(const TrainOptions& options);
 
   // One update; the loss at full depth in nats per answer token.
