@@ -189,7 +189,8 @@ Result<std::unique_ptr<Trainer>> Trainer::resume(const TrainOptions& options) {
   }
   auto trainer = std::make_unique<Trainer>(options, std::move(texts));
   const Json begun_with = saved.header.value("options", Json::object());
-  for (const auto& [key, value] : trainer->header()["options"].items()) {
+  const Json header = trainer->header();
+  for (const auto& [key, value] : header["options"].items()) {
     if (begun_with.value(key, Json()) != value) {
       return malformed(fmt::format("it was begun with {} {}, not {}", key,
                                    dump_json(begun_with.value(key, Json())), dump_json(value)));

@@ -18,9 +18,9 @@ using torch::Tensor;
 TrainOptions tiny() {
   TrainOptions options;
   options.shape = {
-      .n_layers = 3, .d_model = 64, .d_ff = 96, .n_heads = 4, .n_kv_heads = 2, .head_dim = 32};
+      .n_layers = 2, .d_model = 64, .d_ff = 96, .n_heads = 4, .n_kv_heads = 2, .head_dim = 32};
   options.steps = 40;
-  options.batch_size = 4;
+  options.batch_size = 2;
   options.warmup_steps = 5;
   options.curriculum_steps = 20;
   options.findings_layer = 2;
@@ -69,17 +69,17 @@ TEST_F(TrainerTest, ResumedRunEqualsAnUnbrokenOneBitForBit) {
   TrainOptions options = tiny();
   options.checkpoint = folder.path() / "run";
   Trainer unbroken(options, characters());
-  for (int i = 0; i < 24; ++i) unbroken.step();
+  for (int i = 0; i < 14; ++i) unbroken.step();
   {
     Trainer first(options, characters());
-    for (int i = 0; i < 11; ++i) first.step();
+    for (int i = 0; i < 6; ++i) first.step();
     ASSERT_TRUE(first.save());
   }
   auto resumed = Trainer::resume(options);
   ASSERT_TRUE(resumed) << resumed.error().message();
-  EXPECT_EQ((*resumed)->steps_done(), 11);
+  EXPECT_EQ((*resumed)->steps_done(), 6);
   EXPECT_FALSE(same_bits((*resumed)->tensors(), unbroken.tensors()));
-  for (int i = 11; i < 24; ++i) (*resumed)->step();
+  for (int i = 6; i < 14; ++i) (*resumed)->step();
   EXPECT_TRUE(same_bits((*resumed)->tensors(), unbroken.tensors()));
 }
 
@@ -146,7 +146,7 @@ TEST_F(TrainerTest, ExportedFileGivesTheTrainersLogits) {
 
   const torch::NoGradGuard no_grad;
   const auto states = trainer.network().forward(torch::tensor(own, torch::kInt64).view({1, -1}));
-  for (std::uint32_t layer = 1; layer <= 3; ++layer) {
+  for (std::uint32_t layer = 1; layer <= 2; ++layer) {
     const auto session = engine::Session::create(*model, {.kv_type = engine::KvType::f32});
     ASSERT_TRUE(session);
     const auto positions = engine::all_logits(**session, tokens, layer);
@@ -184,7 +184,7 @@ TEST_F(TrainerTest, TrainWritesAModelAndStopsWhenAsked) {
   const auto made = train_here(options, clock);
   ASSERT_TRUE(made) << made.error().message();
   EXPECT_EQ(made->steps, 6);
-  EXPECT_EQ(made->exits.size(), 3U);
+  EXPECT_EQ(made->exits.size(), 2U);
   EXPECT_TRUE(std::filesystem::exists(options.out));
 }
 
