@@ -98,8 +98,8 @@ The answer is "Critical: the SENSOR sensor points to CAUSE. ACTION", likewise wi
 
 ## Training and held-out cases
 
-The last digit of every held-out value is 4, 5 or 6, that of a training value never is, so the two
-sets share no value range finer than a decade of ticks. They also share no introduction and no
+Every held-out value has 4, 5 or 6 as its last digit and an even digit before it (0.0024 to 0.0026,
+72.4 to 72.6); no training value lies in these ranges. The two sets also share no introduction and no
 question (src/learn/telemetry/wording.cpp), and come from different seeds. Payload forms (JSON,
 `key: value`, `key = value`, prose; by sensor or by reading), names, units and places are shared.
 )",
