@@ -75,7 +75,8 @@ std::string fill(View text, View place, int id) {
   std::string out(text);
   for (const auto& [slot, value] : {std::pair<View, std::string>{"{place}", std::string(place)},
                                     {"{id}", fmt::format("{}", id)}}) {
-    for (std::size_t at = out.find(slot); at != std::string::npos; at = out.find(slot)) {
+    for (std::size_t at = out.find(slot); at != std::string::npos;
+         at = out.find(slot, at + value.size())) {
       out.replace(at, slot.size(), value);
     }
   }

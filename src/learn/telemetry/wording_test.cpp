@@ -6,6 +6,7 @@
 #include <string>
 
 #include "learn/telemetry/example.hpp"
+#include "learn/telemetry/free_wording.hpp"
 #include "learn/telemetry/suite.hpp"
 
 namespace wattle::learn {
@@ -19,6 +20,22 @@ TEST(Wording, HeldOutSharesNoSentenceWithTraining) {
   for (const auto text : questions(Split::held_out)) EXPECT_FALSE(training.contains(text));
   EXPECT_GE(introductions(Split::held_out).size(), 8U);
   EXPECT_GE(questions(Split::held_out).size(), 10U);
+}
+
+TEST(Wording, NoHeldOutSentenceArisesFromFreeWords) {
+  Random random(6);
+  std::set<std::string> held_out;
+  for (const auto text : introductions(Split::held_out)) held_out.emplace(text);
+  for (const auto text : questions(Split::held_out)) held_out.emplace(text);
+  std::set<std::string> made;
+  for (int i = 0; i < 20000; ++i) {
+    made.insert(free_introduction(random, "{place}", 7));
+    made.insert(free_question(random, "{place}"));
+  }
+  EXPECT_GT(made.size(), 5000U);
+  for (const std::string& sentence : made) {
+    EXPECT_FALSE(held_out.contains(sentence)) << sentence;
+  }
 }
 
 TEST(Wording, PromptsEndWhereAnAnswerCanBegin) {
