@@ -54,7 +54,7 @@ Result<std::uint32_t> layers_to_run(const SessionState& session, std::uint32_t e
   const std::uint32_t layers = exit_layer == 0 ? n_layers : exit_layer;
   if (layers > session.cached_layers()) {
     return fail(ErrorCode::invalid_argument,
-                fmt::format("layer {} was asked for, but earlier tokens of this session left after "
+                fmt::format("layer {} was asked for, but earlier tokens in the cache left after "
                             "layer {}",
                             layers, session.cached_layers()),
                 "Keep to one exit layer in a session, or rewind it to position 0.");
