@@ -5,14 +5,15 @@
 #include "cli/command.hpp"
 #include "cli/generation_options.hpp"
 #include "cli/standard_input.hpp"
+#include "meter/measure.hpp"
 
 namespace wattle::cli {
 namespace {
 
 class Chat {
  public:
-  Chat(OpenModel open, const GenerationOptions& options)
-      : open_(std::move(open)), options_(options) {}
+  Chat(OpenModel open, std::unique_ptr<meter::Meter> meter, const GenerationOptions& options)
+      : open_(std::move(open)), meter_(std::move(meter)), options_(options) {}
 
   int run() {
     const bool terminal = standard_input_is_terminal();
@@ -50,32 +51,42 @@ class Chat {
 
   void reset() {
     open_.session->rewind(0);
-    pending_.reset();
+    pending_.clear();
   }
 
   Status turn(const std::string& text) {
-    const bool first = open_.session->position() == 0;
-    std::vector<engine::TokenId> tokens;
-    if (pending_) tokens.push_back(*pending_);
-    const auto encoded = open_.model->tokenizer().encode(
-        first ? text : "\n" + text, {.add_special = first, .parse_special = true});
-    tokens.insert(tokens.end(), encoded.begin(), encoded.end());
-    StreamingObserver observer(clock_, true);
-    WATTLE_TRY(const auto result,
-               engine::generate(*open_.session, tokens, options_.generate, &observer));
-    pending_.reset();
-    if (result.last_token_pending) pending_ = result.tokens.back().id;
+    engine::Session& session = *open_.session;
+    const std::uint32_t begin = session.position();
+    const bool first = begin == 0;
+    const std::string line = first ? text : "\n" + text;
+    const meter::Prompt prompt{
+        .text = line, .encode = {.add_special = first, .parse_special = true}, .before = pending_};
+    StreamingObserver observer(true);
+    WATTLE_TRY(const auto record, meter_->measure(session, prompt, options_.generate, &observer));
+    pending_.clear();
+    // The last token is in the session only if generation had to go past it.
+    if (!observer.tokens().empty() &&
+        session.position() < begin + record.n_prompt_tokens + record.n_output_tokens) {
+      pending_.push_back(observer.tokens().back().id);
+    }
     fmt::print(stderr, "[{}; {} of {} context]\n",
-               cost_line(result, observer, open_.model->config().n_layers),
-               open_.session->position(), open_.session->context());
+               cost_line(record, open_.model->config().n_layers), session.position(),
+               session.context());
     return {};
   }
 
   OpenModel open_;
+  std::unique_ptr<meter::Meter> meter_;
   const GenerationOptions& options_;
-  SystemClock clock_;
-  std::optional<engine::TokenId> pending_;  // generated, not yet in the session
+  std::vector<engine::TokenId> pending_;  // generated, not yet in the session: one at most
 };
+
+Result<int> chat(const GenerationOptions& options) {
+  WATTLE_TRY(OpenModel open, open_model(options));
+  SystemClock clock;
+  WATTLE_TRY(auto meter, meter::Meter::create({}, clock));
+  return Chat(std::move(open), std::move(meter), options).run();
+}
 
 }  // namespace
 
@@ -90,8 +101,8 @@ void add_chat(CLI::App& app, Invocation& invocation) {
   command->callback([options, &invocation] {
     invocation.run = [options] {
       options->generate.exit.entropy_nats = options->exit_entropy;
-      auto open = open_model(*options);
-      return open ? Chat(std::move(*open), *options).run() : report(open.error());
+      const auto code = chat(*options);
+      return code ? *code : report(code.error());
     };
   });
 }

@@ -57,18 +57,8 @@ Result<OpenModel> open_model(const GenerationOptions& options) {
   return open;
 }
 
-void StreamingObserver::prefill_begin(std::size_t n_prompt_tokens) {
-  n_prompt_ = n_prompt_tokens;
-  begin_ns_ = clock_.monotonic_ns();
-}
-void StreamingObserver::prefill_end() {
-  prefill_end_ns_ = clock_.monotonic_ns();
-}
-
 bool StreamingObserver::token(const engine::GeneratedToken& token, std::string_view text) {
   print(text);
-  last_token_ns_ = clock_.monotonic_ns();
-  if (tokens_.empty()) first_token_ns_ = last_token_ns_;
   tokens_.push_back(token);
   return true;
 }
@@ -84,43 +74,6 @@ void StreamingObserver::print(std::string_view text) const {
   if (!print_ || text.empty()) return;
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
-}
-
-double StreamingObserver::ttft_ms() const {
-  const std::int64_t end = !tokens_.empty() ? first_token_ns_ : prefill_end_ns_;
-  return static_cast<double>(end - begin_ns_) / 1e6;
-}
-
-double StreamingObserver::prefill_tokens_per_s() const {
-  const auto elapsed_ns = static_cast<double>(prefill_end_ns_ - begin_ns_);
-  return elapsed_ns > 0 ? static_cast<double>(n_prompt_) * 1e9 / elapsed_ns : 0.0;
-}
-
-double StreamingObserver::decode_tokens_per_s() const {
-  const auto elapsed_ns = static_cast<double>(last_token_ns_ - first_token_ns_);
-  return tokens_.size() > 1 && elapsed_ns > 0
-             ? static_cast<double>(tokens_.size() - 1) * 1e9 / elapsed_ns
-             : 0.0;
-}
-
-double StreamingObserver::mean_layers() const {
-  std::uint64_t layers = 0;
-  for (const auto& token : tokens_) layers += token.layers;
-  return tokens_.empty() ? 0.0 : static_cast<double>(layers) / static_cast<double>(tokens_.size());
-}
-
-std::string cost_line(const engine::GenerateResult& result, const StreamingObserver& observer,
-                      std::uint32_t n_layers) {
-  std::string line =
-      fmt::format("{} + {} tokens, ttft {:.0f} ms, prefill {:.1f} tok/s", result.n_prompt_tokens,
-                  result.tokens.size(), observer.ttft_ms(), observer.prefill_tokens_per_s());
-  if (result.tokens.size() > 1) {
-    line += fmt::format(", decode {:.1f} tok/s", observer.decode_tokens_per_s());
-  }
-  if (!result.tokens.empty() && observer.mean_layers() < n_layers) {
-    line += fmt::format(", {:.1f} of {} layers", observer.mean_layers(), n_layers);
-  }
-  return line + fmt::format(", stop: {}", engine::stop_reason_name(result.stop));
 }
 
 std::string cost_line(const meter::InferenceRecord& record, std::uint32_t n_layers) {

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.hpp"
 #include "engine/generate.hpp"
 #include "meter/inference_record.hpp"
 
@@ -33,42 +32,23 @@ struct OpenModel {
 };
 [[nodiscard]] Result<OpenModel> open_model(const GenerationOptions& options);
 
-// Prints text to standard output as it is generated and times the phases.
+// Prints text to standard output as it is generated, and keeps the tokens.
 class StreamingObserver final : public engine::GenerateObserver {
  public:
-  StreamingObserver(const Clock& clock, bool print) : clock_(clock), print_(print) {}
-  void prefill_begin(std::size_t n_prompt_tokens) override;
-  void prefill_end() override;
+  explicit StreamingObserver(bool print) : print_(print) {}
   bool token(const engine::GeneratedToken& token, std::string_view text) override;
   void text_rest(std::string_view text) override;
   void decode_end() override;
-
-  // Prefill begun → the first token's text can be shown.
-  [[nodiscard]] double ttft_ms() const;
-  // Prompt tokens per second of prefill.
-  [[nodiscard]] double prefill_tokens_per_s() const;
-  // Tokens after the first per second; 0 if there are none.
-  [[nodiscard]] double decode_tokens_per_s() const;
-  [[nodiscard]] double mean_layers() const;
   [[nodiscard]] const std::vector<engine::GeneratedToken>& tokens() const { return tokens_; }
 
  private:
   void print(std::string_view text) const;
-  const Clock& clock_;
   bool print_;
-  std::size_t n_prompt_ = 0;
   std::vector<engine::GeneratedToken> tokens_;
-  std::int64_t begin_ns_ = 0;
-  std::int64_t prefill_end_ns_ = 0;
-  std::int64_t first_token_ns_ = 0;
-  std::int64_t last_token_ns_ = 0;
 };
 
-// "12 + 40 tokens, ttft 81 ms, prefill 148.1 tok/s, decode 61.2 tok/s, stop: end_of_text"
-[[nodiscard]] std::string cost_line(const engine::GenerateResult& result,
-                                    const StreamingObserver& observer, std::uint32_t n_layers);
-// The same with energy: "…, 0.52 J gross (13 mJ/token ± 9 %, modelled: all cores, 5–15 W), stop:
-// …".
+// "12 + 40 tokens, ttft 81 ms, prefill 148.1 tok/s, decode 61.2 tok/s, 0.52 J gross, 0.013 J/token
+// (not measured: all cores, 5–15 W), stop: end_of_text"
 [[nodiscard]] std::string cost_line(const meter::InferenceRecord& record, std::uint32_t n_layers);
 
 }  // namespace wattle::cli

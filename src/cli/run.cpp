@@ -52,13 +52,14 @@ Result<int> run(const RunOptions& options) {
   SystemClock clock;
   meter::MeterOptions meter_options;
   meter_options.energy = !options.no_energy;
-  meter_options.encode = {.add_special = !options.no_special, .parse_special = true};
   WATTLE_TRY(const auto meter, meter::Meter::create(meter_options, clock));
   if (options.idle_seconds > 0) {
     WATTLE_TRY([[maybe_unused]] const auto idle, meter->measure_idle(options.idle_seconds));
   }
-  StreamingObserver observer(clock, !options.json && !options.raw_tokens);
-  WATTLE_TRY(const auto record, meter->measure(*open.session, prompt, options.generate, &observer));
+  StreamingObserver observer(!options.json && !options.raw_tokens);
+  const meter::Prompt text{.text = prompt,
+                           .encode = {.add_special = !options.no_special, .parse_special = true}};
+  WATTLE_TRY(const auto record, meter->measure(*open.session, text, options.generate, &observer));
   if (options.json) {
     fmt::print("{}\n", dump_json(describe(record, *open.model, observer), 2));
   } else if (options.raw_tokens) {

@@ -181,14 +181,6 @@ void add_recipe_options(CLI::App& command, learn::TrainOptions& train) {
   command.add_option("--batch-size", train.batch_size, "Cases in one update")
       ->capture_default_str();
   command
-      .add_option("--polishing-from", train.polishing_from,
-                  "Step from which hard rules and free wording prevail; 0: never")
-      ->capture_default_str();
-  command
-      .add_option("--stop-after", train.stop_after,
-                  "Save a checkpoint and end at this step; 0: at --steps")
-      ->capture_default_str();
-  command
       .add_option("--vocabulary-pieces", train.vocabulary_pieces,
                   "SentencePiece pieces besides bytes and numbers")
       ->capture_default_str();
@@ -199,6 +191,21 @@ void add_recipe_options(CLI::App& command, learn::TrainOptions& train) {
   command.add_option("--warmup-steps", train.warmup_steps, "Steps until the full rate")
       ->capture_default_str();
   command.add_option("--decay-share", train.decay_share, "Last part in which rates fall to 0")
+      ->capture_default_str();
+  command
+      .add_option("--curriculum-steps", train.curriculum_steps, "Cases are easier until this step")
+      ->capture_default_str();
+  command
+      .add_option("--findings-layer", train.findings_layer,
+                  "States after this layer learn what the sensor just read says")
+      ->capture_default_str();
+  command.add_option("--findings-weight", train.findings_weight, "Weight of that loss; 0: off")
+      ->capture_default_str();
+  command
+      .add_option("--summary-layer", train.summary_layer,
+                  "States after this layer learn what all sensors say where the prompt ends")
+      ->capture_default_str();
+  command.add_option("--summary-weight", train.summary_weight, "Weight of that loss; 0: off")
       ->capture_default_str();
   command
       .add_option("--exit-rotation", train.exit_rotation,

@@ -241,7 +241,7 @@ class Runner {
     // Trials are repetitions of the same prompts: with sampling each has its own stream.
     options.sampling.seed += static_cast<std::uint64_t>(work.trial);
     engine_session_->rewind(0);
-    auto record = parts_.meter.measure(*engine_session_, prompt.text, options);
+    auto record = parts_.meter.measure(*engine_session_, {.text = prompt.text}, options);
     if (!record) {
       record.error().what = fmt::format("prompt '{}' of suite {} on {} ({}): {}", prompt.id,
                                         c.suite, c.model, short_label(c), record.error().what);

@@ -73,10 +73,10 @@ class FakeMeter final : public meter::Meter {
   [[nodiscard]] double sample_rate_hz() const override { return 100.0; }
   [[nodiscard]] meter::SamplerCost sampler_cost() const override { return {}; }
 
-  Result<meter::InferenceRecord> measure(engine::Session&, std::string_view prompt,
+  Result<meter::InferenceRecord> measure(engine::Session&, const meter::Prompt& prompt,
                                          const engine::GenerateOptions& options,
                                          engine::GenerateObserver*) override {
-    prompts.emplace_back(prompt);
+    prompts.emplace_back(prompt.text);
     exit_layers.push_back(options.exit.layer);
     seeds.push_back(options.sampling.seed);
     if (before_answer) WATTLE_CHECK(before_answer(static_cast<int>(prompts.size())));
@@ -85,7 +85,7 @@ class FakeMeter final : public meter::Meter {
     record.timestamp = "2026-01-02T03:04:05.000Z";
     record.n_prompt_tokens = 10;
     record.n_output_tokens = kTokens;
-    record.output_text = std::string(prompt);
+    record.output_text = std::string(prompt.text);
     record.stop_reason = "end_of_text";
     record.ttft_ms = record.prefill_ms = 100.0;
     record.decode_ms = 200.0;

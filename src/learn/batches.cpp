@@ -9,6 +9,7 @@ constexpr std::uint64_t kBatchesPerPool = 16;
 struct Encoded {
   std::vector<std::int32_t> prompt, answer;
   std::vector<std::pair<std::size_t, int>> findings;  // token of the prompt, label
+  std::array<int, kSensors> summary{};
   [[nodiscard]] std::size_t size() const { return prompt.size() + answer.size(); }
 };
 
@@ -43,6 +44,8 @@ Batch pad(std::span<const Encoded> examples, const Vocabulary& vocabulary) {
       batch.finding_rows.push_back(row + 1 + static_cast<std::int64_t>(token));  // after BOS
       batch.findings.push_back(label);
     }
+    batch.summary_rows.push_back(at - 1);
+    batch.summaries.insert(batch.summaries.end(), example.summary.begin(), example.summary.end());
     for (const auto token : example.answer) {
       batch.answer_rows.push_back(at - 1);
       batch.targets.push_back(token);
@@ -58,15 +61,13 @@ Batch pad(std::span<const Encoded> examples, const Vocabulary& vocabulary) {
 }  // namespace
 
 BatchSource::BatchSource(const Vocabulary& vocabulary, std::uint64_t seed, Split split,
-                         int batch_size, std::int64_t curriculum_batches,
-                         std::int64_t polishing_from)
+                         int batch_size, std::int64_t curriculum_batches)
     : vocabulary_(vocabulary),
       encoder_(vocabulary),
       seed_(seed),
       split_(split),
       batch_size_(batch_size),
-      curriculum_batches_(curriculum_batches),
-      polishing_from_(polishing_from) {}
+      curriculum_batches_(curriculum_batches) {}
 
 const Batch& BatchSource::at(std::uint64_t index) {
   const std::uint64_t pool = index / kBatchesPerPool;
@@ -79,15 +80,15 @@ void BatchSource::make_pool(std::uint64_t pool) {
   const double progress = curriculum_batches_ > 0 ? static_cast<double>(pool * kBatchesPerPool) /
                                                         static_cast<double>(curriculum_batches_)
                                                   : 1.0;
-  const bool polishing =
-      polishing_from_ > 0 && pool * kBatchesPerPool >= static_cast<std::uint64_t>(polishing_from_);
-  const CaseMix mix = polishing ? polishing_mix() : easier_mix(std::max(0.0, 1.0 - progress));
+  const CaseMix mix =
+      split_ == Split::training ? training_mix(std::max(0.0, 1.0 - progress)) : CaseMix{};
   std::vector<Encoded> examples(kBatchesPerPool * static_cast<std::size_t>(batch_size_));
   for (Encoded& example : examples) {
     const Example made = make_example(random, split_, mix);
     example.prompt = encoder_.encode(made.prompt);
     example.answer = encoder_.encode(made.answer.substr(1));
     example.findings = place_findings(made, example.prompt, encoder_);
+    example.summary = made.summary;
   }
   std::stable_sort(examples.begin(), examples.end(),
                    [](const Encoded& a, const Encoded& b) { return a.size() < b.size(); });

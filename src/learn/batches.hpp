@@ -19,15 +19,17 @@ struct Batch {
   std::vector<std::int64_t> targets;       // [n] that next token; EOS ends each answer
   std::vector<std::int64_t> finding_rows;  // [m] rows at which a sensor's last reading has ended
   std::vector<std::int64_t> findings;      // [m] what it says (Example::Finding)
+  std::vector<std::int64_t> summary_rows;  // [size] rows at which the prompt has ended
+  std::vector<std::int64_t> summaries;     // [size·kSensors] what each sensor says by then
   std::vector<std::int64_t> answer_begin;  // [size + 1] where each sequence's part of [n] begins
 };
 
 class BatchSource {
  public:
-  // Cases are easier at first, of full richness from batch `curriculum_batches` on, and from
-  // `polishing_from` on as polishing_mix() has them (0: never).
+  // Training cases (training_mix) are easier at first, of full richness from batch
+  // `curriculum_batches` on. Held-out cases are as the suites have them.
   BatchSource(const Vocabulary& vocabulary, std::uint64_t seed, Split split, int batch_size,
-              std::int64_t curriculum_batches = 0, std::int64_t polishing_from = 0);
+              std::int64_t curriculum_batches = 0);
   // Batch number `index` of the endless sequence; neighbours are cheap, jumps remake one pool.
   [[nodiscard]] const Batch& at(std::uint64_t index);
 
@@ -39,7 +41,6 @@ class BatchSource {
   Split split_;
   int batch_size_;
   std::int64_t curriculum_batches_;
-  std::int64_t polishing_from_;
   std::uint64_t pool_ = 0;
   std::vector<Batch> batches_;
 };

@@ -26,8 +26,6 @@ struct TrainOptions {
   std::int64_t steps = 10'000;
   int batch_size = 16;
   std::int64_t curriculum_steps = 2000;  // cases are easier at first, of full richness from here on
-  std::int64_t polishing_from = 0;       // hard rules and free wording from this step on; 0: never
-  std::int64_t stop_after = 0;  // save and end early at this step (a stage of a longer plan)
   double muon_rate = 0.02;
   double adam_rate = 3e-3;
   std::int64_t warmup_steps = 50;
@@ -39,6 +37,9 @@ struct TrainOptions {
   // where its last reading ends. It makes the task learnable in minutes instead of hours.
   int findings_layer = 6;
   double findings_weight = 1.0;  // 0: off
+  // Likewise, states after this layer learn to say what all sensors say where the prompt ends.
+  int summary_layer = 10;
+  double summary_weight = 1.0;  // 0: off
   int threads = 1;
   std::int64_t evaluate_every = 500;  // steps between looks at held-out cases; 0: never
   double checkpoint_every_s = 180.0;

@@ -19,6 +19,7 @@ std::vector<std::string> number_pieces() {
     for (int number = 10; number <= 99; ++number) add(fmt::format("{}", number));
     for (const std::string_view head : {"0.", "0.0", "0.00"}) add(head);
   }
+  for (int digit = 0; digit <= 9; ++digit) pieces.push_back(fmt::format(".{}", digit));
   return pieces;
 }
 }  // namespace

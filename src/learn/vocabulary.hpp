@@ -31,9 +31,10 @@ struct Vocabulary {
 
 // <unk>, <s>, </s>, 256 bytes, number pieces, then `pieces` (in merge order, without duplicates).
 //
-// Digits are single tokens, but for the head of a number: "▁71", "▁0.00". A number then costs three
-// tokens, and digits after the head keep their place value. Number pieces come first in the merge
-// order, so that every number is split the same way wherever it stands.
+// Digits are single tokens, but for the head of a number ("▁71", "▁0.00") and its tenths (".3"). A
+// number then costs two or three tokens, and digits after the head keep their place value. Number
+// pieces come first in the merge order, so that every number is split the same way wherever it
+// stands.
 [[nodiscard]] Vocabulary assemble_vocabulary(std::span<const std::string> pieces);
 // The tokenizer.ggml.* metadata of a GGUF file.
 void write_vocabulary(engine::GgufWriter& writer, const Vocabulary& vocabulary);

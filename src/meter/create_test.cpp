@@ -52,9 +52,10 @@ TEST(MeterCreate, MeasuresARealInference) {
   std::vector<InferenceRecord> records;
   for (int i = 0; i < 5; ++i) {
     session->rewind(0);
-    records.push_back(
-        meter->measure(*session, "Once upon a time", {.max_tokens = 16, .ignore_eos = true})
-            .value());
+    records.push_back(meter
+                          ->measure(*session, {.text = "Once upon a time"},
+                                    {.max_tokens = 16, .ignore_eos = true})
+                          .value());
   }
   const BlockEnergy block = meter->close_block().value();
   ASSERT_TRUE(attribute(records, block));

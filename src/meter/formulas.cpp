@@ -63,6 +63,12 @@ double flops_prefill(const ModelShape& shape, std::uint64_t n_tokens, Attention 
   return linear + layers_run(shape, exit_layer) * query_width(shape) * pairs;
 }
 
+double flops_of_past(const ModelShape& shape, std::uint64_t n_past, std::uint64_t n_tokens,
+                     std::uint64_t exit_layer) {
+  return 4.0 * layers_run(shape, exit_layer) * query_width(shape) * number(n_tokens) *
+         number(n_past);
+}
+
 double flops_decode_step(const ModelShape& shape, std::uint64_t context, std::uint64_t exit_layer) {
   return 2.0 * linear_weights(shape, exit_layer) +
          4.0 * layers_run(shape, exit_layer) * query_width(shape) * number(context);

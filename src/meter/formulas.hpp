@@ -43,6 +43,9 @@ enum class Logits { every, last };       // at how many positions of the prompt
 [[nodiscard]] double flops_prefill(const ModelShape& shape, std::uint64_t n_tokens,
                                    Attention attention = Attention::causal,
                                    Logits logits = Logits::last, std::uint64_t exit_layer = 0);
+// What prefill of s tokens costs more when n_past positions stand before them: 4·L·h·d_h·s·n_past.
+[[nodiscard]] double flops_of_past(const ModelShape& shape, std::uint64_t n_past,
+                                   std::uint64_t n_tokens, std::uint64_t exit_layer = 0);
 // One token at context c (itself included): 2·W + 4·L·h·d_h·c.
 [[nodiscard]] double flops_decode_step(const ModelShape& shape, std::uint64_t context,
                                        std::uint64_t exit_layer = 0);

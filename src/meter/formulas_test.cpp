@@ -13,6 +13,14 @@ constexpr ModelShape kLlama2_7b{.n_layers = 32,
                                 .d_ff = 11008,
                                 .n_vocab = 32000};
 
+TEST(Flops, APromptInTwoPartsCostsWhatItCostsInOne) {
+  const auto whole = flops_prefill(kLlama2_7b, 128, Attention::causal, Logits::every);
+  const auto parts = flops_prefill(kLlama2_7b, 50, Attention::causal, Logits::every) +
+                     flops_prefill(kLlama2_7b, 78, Attention::causal, Logits::every) +
+                     flops_of_past(kLlama2_7b, 50, 78);
+  EXPECT_DOUBLE_EQ(parts, whole);
+}
+
 TEST(Flops, Llama2With7BillionAtBatch1Length128) {
   // 850.0009 GMACs, dense, logits at every position; a MAC is two FLOPs.
   const double gmacs = flops_prefill(kLlama2_7b, 128, Attention::dense, Logits::every) / 2.0 / 1e9;

@@ -5,7 +5,7 @@
 // comparing, measure many answers inside one block of at least 5 s:
 //
 //   meter->open_block();
-//   for (...) records.push_back(*meter->measure(session, prompt, options));
+//   for (...) records.push_back(*meter->measure(session, {.text = prompt}, options));
 //   const BlockEnergy block = *meter->close_block();
 //   attribute(records, block);   // replaces each record's energy by its share
 //
@@ -40,7 +40,15 @@ struct MeterOptions {
   // co2e_g = kWh · PUE · g/kWh. 0 g/kWh: co2e_g stays empty. World average: 475.
   double carbon_g_per_kwh = 0.0;
   double pue = 1.0;
-  engine::EncodeOptions encode;  // how measure() turns the prompt into tokens
+};
+
+// What an answer is wanted to: text, turned into tokens within the measurement.
+struct Prompt {
+  std::string_view text;
+  engine::EncodeOptions encode;
+  // Tokens that come first: in a chat, the last one of the answer before (generated, but not yet in
+  // the session).
+  std::span<const engine::TokenId> before;
 };
 
 struct IdleBaseline {
@@ -104,9 +112,9 @@ class Meter {
 
   // Tokenises `prompt`, generates, and measures; derive() is already applied. Fills in timestamp
   // and exit fields; the other identity fields (run_id, suite, …) are the caller's. `observer` sees
-  // the stream too and may be null. The session should stand at position 0 (rewind is the
+  // the stream too and may be null. The answer goes on where the session stands (rewind is the
   // caller's).
-  virtual Result<InferenceRecord> measure(engine::Session& session, std::string_view prompt,
+  virtual Result<InferenceRecord> measure(engine::Session& session, const Prompt& prompt,
                                           const engine::GenerateOptions& options,
                                           engine::GenerateObserver* observer = nullptr) = 0;
 

@@ -62,7 +62,7 @@ class RealMeter final : public Meter {
     return {cost.cpu_seconds, cost.wall_seconds, cost.n_reads};
   }
 
-  Result<InferenceRecord> measure(engine::Session& session, std::string_view prompt,
+  Result<InferenceRecord> measure(engine::Session& session, const Prompt& prompt,
                                   const engine::GenerateOptions& options,
                                   engine::GenerateObserver* observer) override;
 
@@ -106,7 +106,7 @@ class RealMeter final : public Meter {
                          const std::vector<std::int64_t>& token_ns);
   void fill_tokens(InferenceRecord& record, const engine::GenerateResult& result) const;
   void fill_compute(InferenceRecord& record, const engine::Session& session,
-                    const engine::GenerateResult& result,
+                    std::uint32_t start_position, const engine::GenerateResult& result,
                     const engine::GenerateOptions& options) const;
   void fill_energy(InferenceRecord& record, const AnswerWindows& windows, const Times& times) const;
   void flag_conditions(InferenceRecord& record) const;
@@ -120,7 +120,7 @@ class RealMeter final : public Meter {
   std::optional<OpenBlock> block_;
 };
 
-Result<InferenceRecord> RealMeter::measure(engine::Session& session, std::string_view prompt,
+Result<InferenceRecord> RealMeter::measure(engine::Session& session, const Prompt& prompt,
                                            const engine::GenerateOptions& options,
                                            engine::GenerateObserver* observer) {
   sense::EnergyMonitor* const monitor = parts_.monitor.get();
@@ -133,8 +133,10 @@ Result<InferenceRecord> RealMeter::measure(engine::Session& session, std::string
   // sensors after the first token.
   const sense::Mark start = monitor ? monitor->begin() : sense::Mark{};
   const std::int64_t start_ns = monitor ? start.t_ns : clock_.monotonic_ns();
-  const std::vector<engine::TokenId> tokens =
-      session.model().tokenizer().encode(prompt, options_.encode);
+  const std::uint32_t start_position = session.position();
+  std::vector<engine::TokenId> tokens =
+      session.model().tokenizer().encode(prompt.text, prompt.encode);
+  tokens.insert(tokens.begin(), prompt.before.begin(), prompt.before.end());
   const std::int64_t tokenized_ns = clock_.monotonic_ns();
   WATTLE_TRY(const engine::GenerateResult result,
              parts_.generate(session, tokens, options, &phases));
@@ -155,7 +157,7 @@ Result<InferenceRecord> RealMeter::measure(engine::Session& session, std::string
   fill_times(record, times, phases.token_ns);
   fill_energy(record, windows, times);
   derive(record);
-  fill_compute(record, session, result, options);
+  fill_compute(record, session, start_position, result, options);
   if (record.peak_rss_bytes && !memory_is_own) {
     record.flags.emplace_back("peak memory is the process's since its start, not this answer's");
   }
@@ -215,24 +217,26 @@ void RealMeter::fill_tokens(InferenceRecord& record, const engine::GenerateResul
 }
 
 void RealMeter::fill_compute(InferenceRecord& record, const engine::Session& session,
-                             const engine::GenerateResult& result,
+                             std::uint32_t start_position, const engine::GenerateResult& result,
                              const engine::GenerateOptions& options) const {
   const engine::Model& model = session.model();
   const ModelShape shape = shape_of(model.config());
-  record.flops_prefill = flops_prefill(shape, record.n_prompt_tokens, Attention::causal,
-                                       Logits::last, options.exit.layer);
+  record.flops_prefill =
+      flops_prefill(shape, record.n_prompt_tokens, Attention::causal, Logits::last,
+                    options.exit.layer) +
+      flops_of_past(shape, start_position, record.n_prompt_tokens, options.exit.layer);
   double decode_flops = 0.0;
   double decode_bytes = 0.0;
   const double kv_per_position =
       session.context() > 0 ? static_cast<double>(session.kv_bytes()) / session.context() : 0.0;
   for (std::size_t i = 1; i < result.tokens.size(); ++i) {
     const std::uint32_t layers = result.tokens[i].layers;
-    const auto context = static_cast<double>(record.n_prompt_tokens + i);
-    decode_flops += flops_decode_step(shape, record.n_prompt_tokens + i, layers);
+    const std::uint64_t context = start_position + record.n_prompt_tokens + i;
+    decode_flops += flops_decode_step(shape, context, layers);
     const double layer_share =
         shape.n_layers > 0 && layers > 0 ? layers / static_cast<double>(shape.n_layers) : 1.0;
     decode_bytes += static_cast<double>(model.bytes_per_token(layers)) +
-                    kv_per_position * context * layer_share;
+                    kv_per_position * static_cast<double>(context) * layer_share;
   }
   record.flops_decode = decode_flops;
   record.mfu = mfu(*record.flops_prefill + decode_flops,

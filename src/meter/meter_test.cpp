@@ -78,6 +78,25 @@ TEST(Meter, PhasesHaveTheirOwnEnergyAndMeetExactly) {
   EXPECT_EQ(r.energy_source.value(), (EnergySource{"fake", "counter", "board"}));
 }
 
+TEST(Meter, ALaterTurnCountsWhatStandsBefore) {
+  Bench bench;
+  bench.build(kFourTokens, {});
+  const InferenceRecord first = bench.run("12345").value();
+  bench.session.set_position(9);
+  const std::vector<engine::TokenId> pending = {7};
+  const InferenceRecord later =
+      bench.meter->measure(bench.session, {.text = "2345", .before = pending}, {}).value();
+  EXPECT_EQ(later.n_prompt_tokens, 5U) << "the pending token is one of the prompt";
+  const ModelShape shape = shape_of(bench.session.model().config());
+  EXPECT_DOUBLE_EQ(later.flops_prefill.value(),
+                   first.flops_prefill.value() + flops_of_past(shape, 9, 5));
+  double more = 0.0;  // the steps leave after 4, 2 and 4 layers
+  for (const std::uint64_t layers : {4U, 2U, 4U}) {
+    more += flops_decode_step(shape, 9, layers) - flops_decode_step(shape, 0, layers);
+  }
+  EXPECT_NEAR(later.flops_decode.value(), first.flops_decode.value() + more, 1e-6);
+}
+
 // Mistake in an earlier tool: the power window was taken before the inference.
 TEST(Meter, PowerOutsideTheInferenceIsNotInIt) {
   // 100 W before 1 s and after 1.105005 s, 10 W between.
@@ -175,7 +194,8 @@ TEST(Meter, TheCallersObserverSeesEverything) {
   } seen;
   Bench bench;
   bench.build(kFourTokens, nullptr);
-  const InferenceRecord r = bench.meter->measure(bench.session, "12345", {}, &seen).value();
+  const InferenceRecord r =
+      bench.meter->measure(bench.session, {.text = "12345"}, {}, &seen).value();
   EXPECT_EQ(seen.events, "b5ettd") << "cancelled by its second token";
   EXPECT_EQ(r.n_output_tokens, 2U);
 }

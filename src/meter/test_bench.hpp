@@ -61,7 +61,7 @@ struct Bench {
     meter = make_meter(std::move(parts), options, clock);
   }
   Result<InferenceRecord> run(std::string_view prompt = "12345") {
-    return meter->measure(session, prompt, {});
+    return meter->measure(session, {.text = prompt}, {});
   }
 };
 

@@ -67,12 +67,14 @@ class FakeSession final : public engine::Session {
  public:
   explicit FakeSession(FakeClock& clock) : model_(clock) {}
   [[nodiscard]] const engine::Model& model() const override { return model_; }
-  [[nodiscard]] std::uint32_t position() const override { return 0; }
+  [[nodiscard]] std::uint32_t position() const override { return position_; }
+  void set_position(std::uint32_t position) { position_ = position; }
   [[nodiscard]] std::uint32_t context() const override { return 100; }
   [[nodiscard]] std::uint64_t kv_bytes() const override { return 6400; }
-  void rewind(std::uint32_t) override {}
+  void rewind(std::uint32_t position) override { position_ = position; }
 
  private:
+  std::uint32_t position_ = 0;
   FakeModel model_;
 };
 

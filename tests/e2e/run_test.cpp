@@ -86,6 +86,9 @@ TEST_F(RunCommand, ChatKeepsTheContextUntilReset) {
     }
   }
   EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '['), 3) << outcome.err;
+  // These answers take less time than the sensors need: a figure, or why there is none.
+  EXPECT_TRUE(outcome.err.contains("J/token") || outcome.err.contains("no energy figure ("))
+      << outcome.err;
   ASSERT_GE(lines.size(), 3U) << outcome.out;
   EXPECT_EQ(lines.front(), lines.back()) << "a reset conversation starts afresh";
 }

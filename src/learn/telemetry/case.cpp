@@ -110,9 +110,8 @@ bool is_hard(const Rule& rule) {
   return std::ranges::find(ids, rule.id) != ids.end();
 }
 
-// No random number is spent on an option that is off: what older stages made stays what it was.
 const Rule& pick_rule(Random& random, const CaseMix& mix) {
-  const bool hard = mix.hard > 0.0 && random.chance(mix.hard);
+  const bool hard = random.chance(mix.hard);
   for (;;) {
     const Rule& rule = random.pick(rules());
     if (!hard || is_hard(rule)) return rule;
@@ -138,21 +137,15 @@ bool needs_window(const Rule& rule) {
 // Which values a case may show.
 struct Values {
   Split split;
-  bool narrow;
 
   [[nodiscard]] bool allow(int ticks) const {
     const int last_digit = std::abs(ticks) % 10;
     const bool inner = last_digit >= 4 && last_digit <= 6;
     const bool even = std::abs(ticks) / 10 % 2 == 0;
     if (split == Split::held_out) return inner && even;
-    return narrow ? !inner : !(inner && even);
+    return !(inner && even);
   }
 };
-
-int snap(Random& random, const Values& values, int ticks) {
-  while (!values.allow(ticks)) ticks += random.chance(0.5) ? 1 : -1;
-  return ticks;
-}
 
 int draw(Random& random, const Values& values, const Band& band) {
   if (band.low_ticks == band.high_ticks || band.unit == Unit::on_off) return band.low_ticks;
@@ -169,8 +162,29 @@ Unit pick_unit(Random& random, Sensor sensor) {
   return Unit::ppm;
 }
 
-// Readings from the first to the last level, with noise between. Never all the same number, unless
-// the sensor is frozen, stuck at zero or a switch.
+// Between `first` and `last`, with noise: what a working sensor shows never repeats, and stays
+// within the bands it moves through.
+std::vector<int> moving(Random& random, const Values& values, int first, int last, int low,
+                        int high, int n_readings) {
+  std::vector<int> readings = {first};
+  while (static_cast<int>(readings.size()) + 1 < n_readings) {
+    const int i = static_cast<int>(readings.size());
+    const int middle = first + (last - first) * i / (n_readings - 1);
+    int noise = std::max(2, std::abs(last - first) / 6);
+    for (;; ++noise) {
+      const int reading = middle + random.between(-noise, noise);
+      if (!values.allow(reading) || reading < low || reading > high) continue;
+      if (reading == readings.back() || (i + 2 == n_readings && reading == last)) continue;
+      readings.push_back(reading);
+      break;
+    }
+  }
+  readings.push_back(last);
+  return readings;
+}
+
+// Readings from the first to the last level. Neighbouring readings differ, unless the sensor is
+// frozen, stuck at zero or a switch.
 Channel measure(Random& random, const Values& values, Sensor sensor, Unit unit, const Wish& wish,
                 int n_readings) {
   Channel channel{sensor, unit, wish.last, trend_of(wish), {}};
@@ -184,20 +198,20 @@ Channel measure(Random& random, const Values& values, Sensor sensor, Unit unit, 
     ticks.assign(static_cast<std::size_t>(n_readings), value(level));
     return channel;
   }
-  const bool fault = is_fault(wish.last);
-  const Level last_level = fault ? wish.first : wish.last;
+  const Level last_level = is_fault(wish.last) ? wish.first : wish.last;
   const int first = value(wish.first);
-  int last = value(last_level);
-  while (n_readings > 1 && last == first) last = value(last_level);
-  for (int i = 0; i < n_readings; ++i) {
-    int reading = i + 1 == n_readings ? last : first;
-    if (i > 0 && i + 1 < n_readings) {
-      const int wobble = std::max(1, std::abs(last - first) / 6);
-      reading = first + (last - first) * i / (n_readings - 1) + random.between(-wobble, wobble);
-      reading =
-          snap(random, values, std::clamp(reading, std::min(first, last), std::max(first, last)));
+  if (n_readings == 1) {
+    ticks.emplace_back(value(last_level));
+  } else {
+    int last = value(last_level);
+    while (last == first) last = value(last_level);
+    const Band& from = *find_band(sensor, unit, wish.first);
+    const Band& to = *find_band(sensor, unit, last_level);
+    for (const int reading :
+         moving(random, values, first, last, std::min(from.low_ticks, to.low_ticks),
+                std::max(from.high_ticks, to.high_ticks), n_readings)) {
+      ticks.emplace_back(reading);
     }
-    ticks.emplace_back(reading);
   }
   if (wish.last == Level::missing) ticks.back() = std::nullopt;
   if (wish.last == Level::impossible) ticks.back() = value(Level::impossible);
@@ -213,18 +227,13 @@ State state_of(const Case& made) {
   return state;
 }
 
-CaseMix easier_mix(double ease) {
+CaseMix training_mix(double ease) {
   const CaseMix full;
-  return {full.present - 0.25 * ease,
-          full.distractor - 0.1 * ease,
-          full.window * (1.0 - ease),
-          ease > 0.0,
-          0.0,
-          0.0};
-}
-
-CaseMix polishing_mix() {
-  return {.hard = 0.2, .free_words = 0.7};
+  return {.present = full.present - 0.25 * ease,
+          .distractor = full.distractor - 0.1 * ease,
+          .window = full.window * (1.0 - ease),
+          .hard = 0.25,
+          .free_words = 0.7};
 }
 
 Case make_case(Random& random, Split split, const CaseMix& mix) {
@@ -255,8 +264,7 @@ Case make_case(Random& random, Split split, const CaseMix& mix) {
       if (wish.last == Level::absent) continue;
       Unit unit = pick_unit(random, sensor);
       if (unit == Unit::ppm && parts_per_billion) unit = Unit::ppb;
-      made.channels.push_back(
-          measure(random, {split, mix.narrow}, sensor, unit, wish, made.n_readings));
+      made.channels.push_back(measure(random, {split}, sensor, unit, wish, made.n_readings));
     }
     random.shuffle(made.channels);
     return made;

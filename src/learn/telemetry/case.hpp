@@ -36,14 +36,12 @@ struct CaseMix {
   double present = 0.7;     // chance that a sensor the rule does not need is in the prompt
   double distractor = 0.2;  // chance that such a sensor is drawn from all its levels, or moves
   double window = 0.3;      // chance of several readings where the rule does not need them
-  bool narrow = false;      // training values never end in 4, 5 or 6
   double hard = 0.0;        // chance of a rule that is learnt late (is_hard)
   double free_words = 0.0;  // training only: chance of sentences put together word by word
 };
-// Easier (and narrow) at the start of training: `ease` 1 is easiest, 0 is CaseMix{}.
-[[nodiscard]] CaseMix easier_mix(double ease);
-// The last stage of training: hard rules more often, free wording.
-[[nodiscard]] CaseMix polishing_mix();
+// What training draws: hard rules more often, free wording; easier and shorter cases at the start
+// (`ease` 1 is easiest, 0 as rich as CaseMix{}).
+[[nodiscard]] CaseMix training_mix(double ease);
 
 // Picks a rule, then sensors, levels and values that lead to it, distractors included.
 [[nodiscard]] Case make_case(Random& random, Split split, const CaseMix& mix = {});

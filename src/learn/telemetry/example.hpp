@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -21,8 +22,11 @@ struct Example {
     int label;  // below kFindings
   };
   std::vector<Finding> findings;
+  // What every sensor says, absent ones too: what must be known before the answer begins.
+  std::array<int, kSensors> summary{};  // each below kSensorStates
 };
-inline constexpr int kFindings = static_cast<int>(kSensors) * 10 * 3;  // sensor, level, trend
+inline constexpr int kSensorStates = 10 * 3;  // level, trend
+inline constexpr int kFindings = static_cast<int>(kSensors) * kSensorStates;
 [[nodiscard]] Example make_example(Random& random, Split split, const CaseMix& mix = {});
 
 }  // namespace wattle::learn

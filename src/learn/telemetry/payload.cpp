@@ -131,6 +131,7 @@ std::string json_object(const Manner& manner, const Case& made, std::size_t read
     if (text.size() > 1) text += ", ";
     text +=
         fmt::format("\"{}\": {}", json_key(manner, channel), json_value(manner, channel, reading));
+    if (reading + 1 == channel.ticks.size()) text += mark(channel);
   }
   return text + "}";
 }

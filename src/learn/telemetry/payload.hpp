@@ -20,8 +20,7 @@ struct Mark {
 };
 struct MarkedText {
   std::string text;
-  // One for each channel, in order of appearance; none in JSON objects (lists of readings as JSON
-  // arrays have them).
+  // One for each channel, in order of appearance.
   std::vector<Mark> marks;
 };
 // JSON, `key: value`, `key = value` or prose, chosen at random; no final full stop.

@@ -42,6 +42,8 @@ Network::Network(const ModelShape& shape, std::uint64_t seed) : shape_(shape) {
   final_norm_ = add("output_norm", torch::ones({d}));
   findings_ = add("findings", torch::zeros({kFindings, d}));
   parameters_.back().exported = false;
+  summary_ = add("summary", torch::zeros({kFindings, d}));
+  parameters_.back().exported = false;
   rope_ = rope_table(shape.context, shape.head_dim, shape.rope_base);
 }
 
@@ -72,6 +74,11 @@ Tensor Network::head(const Tensor& hidden) const {
 Tensor Network::findings_head(const Tensor& hidden) const {
   const Tensor unit = torch::ones({shape_.d_model});
   return torch::mm(rms_norm(hidden, unit, shape_.epsilon), findings_.t());
+}
+
+Tensor Network::summary_head(const Tensor& hidden) const {
+  const Tensor unit = torch::ones({shape_.d_model});
+  return torch::mm(rms_norm(hidden, unit, shape_.epsilon), summary_.t());
 }
 
 std::int64_t Network::n_parameters() const {

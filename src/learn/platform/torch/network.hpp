@@ -29,6 +29,8 @@ class Network {
   // hidden: [n, d] → [n, kFindings]: what a sensor says (Example::Finding). Used in training only,
   // not exported.
   [[nodiscard]] torch::Tensor findings_head(const torch::Tensor& hidden) const;
+  // hidden: [n, d] → [n, kSensors·kSensorStates] (Example::summary); likewise.
+  [[nodiscard]] torch::Tensor summary_head(const torch::Tensor& hidden) const;
 
   struct Part {
     std::string name;  // "blk.3.attn_k"
@@ -59,6 +61,7 @@ class Network {
   torch::Tensor embedding_;   // [vocab, d]
   torch::Tensor final_norm_;  // [d]
   torch::Tensor findings_;    // [kFindings, d]
+  torch::Tensor summary_;     // [kSensors·kSensorStates, d]
   torch::Tensor rope_;        // [context, head_dim]
   std::vector<Layer> layers_;
   std::vector<Parameter> parameters_;

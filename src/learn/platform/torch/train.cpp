@@ -48,7 +48,7 @@ Result<std::vector<std::string>> make_vocabulary(const TrainOptions& options) {
   Random random(options.seed, kVocabularyStream);
   std::vector<std::string> lines;
   for (int i = 0; i < options.vocabulary_cases; ++i) {
-    const Example example = make_example(random, Split::training, {.narrow = true});
+    const Example example = make_example(random, Split::training, training_mix(0.0));
     lines.push_back(example.prompt + example.answer);
   }
   return train_pieces(lines, options.vocabulary_pieces);
@@ -89,8 +89,7 @@ Result<TrainReport> run(const TrainOptions& options, const Clock& clock) {
   const std::int64_t start_ns = clock.monotonic_ns();
   const std::int64_t first_step = trainer->steps_done();
   std::int64_t saved_ns = start_ns;
-  const std::int64_t end =
-      options.stop_after > 0 ? std::min(options.stop_after, options.steps) : options.steps;
+  const std::int64_t end = options.steps;
   Progress progress("training", static_cast<double>(end - first_step), clock, options.progress);
   double smooth = 0.0;
   while (trainer->steps_done() < end) {

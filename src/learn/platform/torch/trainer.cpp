@@ -48,7 +48,7 @@ Trainer::Trainer(const TrainOptions& options, std::vector<std::string> pieces)
       network_(with_vocabulary(options.shape, vocabulary_), options.seed),
       optimizer_(network_, optimizer_options(options)),
       data_(vocabulary_, options.seed, Split::training, options.batch_size,
-            options.curriculum_steps, options.polishing_from),
+            options.curriculum_steps),
       held_out_(vocabulary_, options.seed ^ kHeldOutSeed, Split::held_out, 32) {}
 
 double Trainer::rate_scale() const {
@@ -99,6 +99,13 @@ double Trainer::step() {
     loss =
         loss + options_.findings_weight * torch::cross_entropy_loss(network_.findings_head(hidden),
                                                                     as_tensor(batch.findings));
+  }
+  if (options_.summary_weight > 0.0) {
+    const auto layer = static_cast<std::size_t>(std::min(options_.summary_layer, n) - 1);
+    const Tensor hidden = states[layer].index_select(0, as_tensor(batch.summary_rows));
+    const Tensor said = network_.summary_head(hidden).view({-1, kSensorStates});
+    loss = loss +
+           options_.summary_weight * torch::cross_entropy_loss(said, as_tensor(batch.summaries));
   }
   loss.backward();
   optimizer_.step(rate_scale());
@@ -163,6 +170,8 @@ Json Trainer::header() const {
             {"curriculum_steps", options_.curriculum_steps},
             {"findings_weight", options_.findings_weight},
             {"findings_layer", options_.findings_layer},
+            {"summary_weight", options_.summary_weight},
+            {"summary_layer", options_.summary_layer},
             {"exit_rotation", options_.exit_rotation},
             {"exit_scale", options_.exit_scale},
             {"layer_dropout", options_.layer_dropout}}}};
