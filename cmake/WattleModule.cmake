@@ -9,6 +9,9 @@ if(WATTLE_SANITIZE)
   target_compile_options(wattle_flags INTERFACE -fsanitize=${WATTLE_SANITIZE}
     -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(wattle_flags INTERFACE -fsanitize=${WATTLE_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # GCC 12 sees uninitialised optionals in instrumented code
+    target_compile_options(wattle_flags INTERFACE -Wno-maybe-uninitialized)
+  endif()
 endif()
 
 if(WATTLE_FUZZ)  # libFuzzer steers by the coverage of the modules, not of the small target alone

@@ -181,6 +181,7 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const std::filesyst
   auto model = std::make_shared<Transformer>();
   model->path_ = path;
   WATTLE_TRY(model->file_, GgufFile::open(path));
+  WATTLE_CHECK(model->file_.require_whole());
   model->exact_ = options.exact;
   WATTLE_TRY(model->config_, read_config(model->file_));
   WATTLE_TRY(model->tokenizer_, Tokenizer::from_gguf(model->file_));
