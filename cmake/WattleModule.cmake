@@ -5,6 +5,9 @@
 add_library(wattle_flags INTERFACE)
 target_compile_options(wattle_flags INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Wno-missing-field-initializers -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")  # std::stable_sort of GCC 12's library
+  target_compile_options(wattle_flags INTERFACE -Wno-deprecated-declarations)
+endif()
 if(WATTLE_SANITIZE)
   target_compile_options(wattle_flags INTERFACE -fsanitize=${WATTLE_SANITIZE}
     -fno-omit-frame-pointer -fno-sanitize-recover=all)

@@ -46,7 +46,7 @@ template <PackedType Type>
 inline constexpr std::size_t kGroupBytes = Type == PackedType::q4 ? 256 : 512;
 
 // How far ahead of the arithmetic weights are asked for.
-constexpr std::size_t kPrefetchBytes = 4096;
+[[maybe_unused]] constexpr std::size_t kPrefetchBytes = 4096;
 
 struct Tile {
   const std::uint8_t* quants;
