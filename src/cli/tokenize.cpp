@@ -49,8 +49,9 @@ Status write_standard_output(std::string_view text) {
 Result<engine::TokenId> parse_id(std::string_view word, std::size_t position,
                                  std::size_t vocab_size) {
   engine::TokenId id = 0;
-  const char* end = word.data() + word.size();
-  const auto [stop, error] = std::from_chars(word.data(), end, id);
+  const char* begin = std::to_address(word.begin());
+  const char* end = begin + word.size();
+  const auto [stop, error] = std::from_chars(begin, end, id);
   if (stop != end || (error != std::errc{} && error != std::errc::result_out_of_range)) {
     return fail(ErrorCode::invalid_format,
                 fmt::format("cannot decode: number {} on standard input, '{}', is not a token id",

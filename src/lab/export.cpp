@@ -176,7 +176,7 @@ Result<std::filesystem::path> write_outputs(const std::filesystem::path& folder,
       write_file_atomically(folder / "summary.json", dump_json(summary_json(results, summary), 1)));
   const auto html = html_report(results, summary, find_out(results, summary),
                                 draw_figures(results, summary, renderer));
-  const auto page = folder / "report.html";
+  auto page = folder / "report.html";
   WATTLE_CHECK(write_file_atomically(page, html));
   return page;
 }

@@ -219,7 +219,7 @@ class ManifestReader {
   // Beside the manifest first, then in the current folder.
   std::filesystem::path resolve(const std::string& text, const Place& place,
                                 const std::string& what) {
-    const std::filesystem::path path(text);
+    std::filesystem::path path(text);
     std::error_code ignored;
     if (path.is_absolute()) {
       if (context_.check_files && !std::filesystem::is_regular_file(path, ignored)) {
@@ -227,7 +227,7 @@ class ManifestReader {
       }
       return path;
     }
-    const auto beside = (context_.folder / path).lexically_normal();
+    auto beside = (context_.folder / path).lexically_normal();
     if (!context_.check_files || std::filesystem::is_regular_file(beside, ignored)) return beside;
     if (std::filesystem::is_regular_file(path, ignored)) return path;
     problems_.add(place, fmt::format("no such {} file: {} (looked for {} and {})", what, text,

@@ -50,7 +50,7 @@ Status read_header(ModelVariant& variant) {
 Result<std::filesystem::path> convert(const ModelVariant& source, Precision wanted,
                                       const PlanOptions& options) {
   const auto folder = options.cache.empty() ? default_cache_folder() : options.cache;
-  const auto target = folder / fmt::format("{}-{}-{}.gguf", source.file.stem().string(),
+  auto target = folder / fmt::format("{}-{}-{}.gguf", source.file.stem().string(),
                                            source.sha256.substr(0, 16), precision_name(wanted));
   std::error_code error;
   if (std::filesystem::is_regular_file(target, error)) return target;
