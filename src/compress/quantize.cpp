@@ -24,9 +24,7 @@ using engine::TensorType;
 
 constexpr std::size_t kPieceElements = std::size_t{1} << 18;
 
-bool is_block_type(TensorType type) {
-  return engine::info(type).block_elements > 1;
-}
+using engine::is_block_type;
 
 // "blk.12.attn_q.weight" → "blk.N.attn_q.weight"
 std::string role_of(const std::string& name) {

@@ -121,7 +121,7 @@ class Multiplication {
                                         out + t * product.out_stride, product.out_stride);
         t += width;
       }
-    } else if (can_pack(matrix.type)) {
+    } else if (is_block_type(matrix.type)) {
       dequantized_rows(product, begin, end, thread);
     } else {
       compute_.kernels->matmul_float(float_rows(matrix, begin, end), x_, n_cols_, n_tokens_, out,
@@ -135,7 +135,7 @@ class Multiplication {
   }
 
  private:
-  // The exact path: rows widened to F32, a group at a time.
+  // The exact path, and formats without a packed form: rows widened to F32, a group at a time.
   void dequantized_rows(const Product& product, std::size_t begin, std::size_t end,
                         std::size_t thread) const {
     const Matrix& matrix = *product.matrix;
@@ -203,7 +203,7 @@ void multiply(const Compute& compute, std::span<const Product> products, const f
     n_rows += product.matrix->n_rows;
     n_items += (product.matrix->n_rows + kItemRows - 1) / kItemRows;
     packed |= product.matrix->is_packed();
-    dequantize |= can_pack(product.matrix->type) && !product.matrix->is_packed();
+    dequantize |= is_block_type(product.matrix->type) && !product.matrix->is_packed();
   }
   if (packed) multiplication.quantize_activations();
   if (dequantize) multiplication.reserve_dequantized();

@@ -284,10 +284,10 @@ TEST(TensorType, NamesIdsAndRowSizes) {
   EXPECT_EQ(*row_bytes(TensorType::q8_0, 0), 0U);
   EXPECT_FALSE(row_bytes(TensorType::q4_0, 33));
   EXPECT_FALSE(row_bytes(TensorType::f32, std::numeric_limits<std::uint64_t>::max()));
-  const auto unsupported = tensor_type_info(13);
+  const auto unsupported = tensor_type_info(17);
   ASSERT_FALSE(unsupported);
   EXPECT_EQ(unsupported.error().code, ErrorCode::unsupported);
-  EXPECT_EQ(unsupported.error().what, "tensor type Q5_K (13) is not supported yet");
+  EXPECT_EQ(unsupported.error().what, "tensor type IQ2_XS (17) is not supported yet");
 }
 
 }  // namespace
