@@ -40,6 +40,8 @@ void dequantize_q3_k(const std::byte* block, float* out);
 void dequantize_q4_k(const std::byte* block, float* out);
 void dequantize_q5_k(const std::byte* block, float* out);
 void dequantize_q6_k(const std::byte* block, float* out);
+void quantize_q4_k(const float* in, std::byte* block);
+void quantize_q6_k(const float* in, std::byte* block);
 
 void dequantize_iq4_nl(const std::byte* block, float* out);
 void dequantize_iq4_xs(const std::byte* block, float* out);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cmath>
 #include <random>
 #include <vector>
 
@@ -198,6 +199,45 @@ TEST_F(Blocks, FiveBitsAndOffsets) {
     dequantize_row(type, bytes, out);
     for (std::size_t i = 0; i < in.size(); ++i) {
       EXPECT_NEAR(out[i], in[i], largest_error) << info(type).name << " " << i;
+    }
+  }
+}
+
+// Weights of a normal distribution: the relative squared error of the format, against what plain
+// rounding to the same bits leaves, and the degenerate blocks.
+TEST_F(Blocks, SearchedScalesAreBetterThanRoundedOnes) {
+  std::normal_distribution<float> value(0.0F, 1.0F);
+  std::vector<float> in(256 * 64);
+  for (auto& x : in) x = value(random_);
+  const auto relative_error = [&](TensorType type) {
+    std::vector<std::byte> bytes(*row_bytes(type, in.size()));
+    std::vector<float> out(in.size());
+    quantize_row(type, in, bytes);
+    dequantize_row(type, bytes, out);
+    double error = 0.0;
+    double total = 0.0;
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      error += std::pow(double{out[i]} - double{in[i]}, 2);
+      total += std::pow(double{in[i]}, 2);
+    }
+    return error / total;
+  };
+  EXPECT_LT(relative_error(TensorType::q4_k), 0.9 * relative_error(TensorType::q4_1));
+  EXPECT_LT(relative_error(TensorType::q6_k), 0.4 * relative_error(TensorType::q5_1));
+}
+
+TEST_F(Blocks, DegenerateBlocksComeBack) {
+  for (const TensorType type :
+       {TensorType::q4_k, TensorType::q6_k, TensorType::q4_1, TensorType::q5_0, TensorType::q5_1}) {
+    for (const float all : {0.0F, 1.0F, -1.0F, 1e-6F}) {
+      const std::vector<float> in(256, all);
+      std::vector<std::byte> bytes(*row_bytes(type, in.size()));
+      std::vector<float> out(in.size());
+      quantize_row(type, in, bytes);
+      dequantize_row(type, bytes, out);
+      for (const float x : out) {
+        ASSERT_NEAR(x, all, 0.02F * std::fabs(all) + 1e-7F) << info(type).name;
+      }
     }
   }
 }
