@@ -9,7 +9,7 @@
 namespace wattle::cli {
 
 [[nodiscard]] inline std::string weight_type_names() {
-  return "q4_0, q8_0, f16, bf16, f32";
+  return "q4_0, q4_1, q4_k, q5_0, q5_1, q6_k, q8_0, f16, bf16, f32";
 }
 
 [[nodiscard]] inline Result<engine::TensorType> parse_weight_type(const std::string& name) {
