@@ -74,8 +74,10 @@ struct AttentionArgs {
   std::size_t value_stride;  // head_dim rounded up to 16; the padding is readable
   bool f16;
   std::size_t n_positions;
+  std::size_t first_position;  // earlier ones are outside the window
   std::size_t head_dim;
   float scale;
+  float softcap;  // scores become softcap·tanh(score / softcap); 0: as they are
   float* scores;  // scratch [n_q, score_stride], score_stride ≥ n rounded up to 16
   std::size_t score_stride;
   float* out;  // [n_q, head_dim], rows out_stride apart
@@ -89,10 +91,18 @@ struct Kernels {
 
   // out = x / rms(x) · weight
   void (*rms_norm)(const float* x, const float* weight, float epsilon, std::size_t n, float* out);
+  // out = (x − mean(x)) / √(variance(x) + epsilon) · weight + bias
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float epsilon,
+                     std::size_t n, float* out);
   void (*add)(float* x, const float* y, std::size_t n);                // x += y
   void (*silu_multiply)(float* gate, const float* up, std::size_t n);  // gate = silu(gate)·up
+  // gate = gelu(gate)·up, in the approximation by tanh.
+  void (*gelu_multiply)(float* gate, const float* up, std::size_t n);
+  void (*soft_cap)(float* x, float cap, std::size_t n);  // x = cap·tanh(x / cap)
   // Rotates pairs (x[2i], x[2i+1]) by the angles whose cosine and sine are given.
   void (*rope_interleaved)(float* x, const float* cosine, const float* sine, std::size_t n_pairs);
+  // Likewise pairs (x[i], x[i + n_pairs]).
+  void (*rope_half_split)(float* x, const float* cosine, const float* sine, std::size_t n_pairs);
   SoftmaxStats (*softmax_stats)(const float* logits, std::size_t n);
   void (*to_f16)(const float* x, std::size_t n, std::uint16_t* out);
   void (*attention)(const AttentionArgs& args);
