@@ -238,7 +238,6 @@ Result<QuantizeReport> quantize_file(const std::filesystem::path& in,
                                      const QuantizeOptions& options) {
   WATTLE_CHECK(refuse_same_file(in, out));
   WATTLE_TRY(const GgufFile file, GgufFile::open(in));
-  WATTLE_CHECK(file.require_whole());
   if (file.tensors().empty()) {
     return fail(
         ErrorCode::invalid_argument,
@@ -248,7 +247,9 @@ Result<QuantizeReport> quantize_file(const std::filesystem::path& in,
 
   WATTLE_CHECK(check_types(file, options));
   GgufWriter writer;
-  for (const auto& [key, value] : file.metadata()) writer.set(key, value);
+  for (const auto& [key, value] : file.metadata()) {
+    if (!key.starts_with("split.")) writer.set(key, value);
+  }
   writer.set_uint32("general.quantization_version", 2);
   writer.set_uint32("general.file_type", file_type_id(options.type));
 

@@ -21,11 +21,11 @@ std::size_t GgufArray::size() const {
   return std::visit([](const auto& list) { return list.size(); }, values);
 }
 
-Result<GgufFile> GgufFile::open(const std::filesystem::path& path) {
+Result<GgufFile> GgufFile::open_one(const std::filesystem::path& path) {
   WATTLE_TRY(MappedFile mapped, MappedFile::open(path));
   auto mapping = std::make_shared<const MappedFile>(std::move(mapped));
   WATTLE_TRY(GgufFile file, parse(mapping->bytes(), path.string()));
-  file.mapping_ = std::move(mapping);
+  file.parts_[0].mapping = std::move(mapping);
   return file;
 }
 
@@ -34,7 +34,9 @@ Result<GgufFile> GgufFile::parse(std::span<const std::byte> bytes, const std::st
 }
 
 std::size_t GgufFile::file_bytes() const {
-  return bytes_.size();
+  std::size_t bytes = 0;
+  for (const Part& part : parts_) bytes += part.bytes.size();
+  return bytes;
 }
 
 const GgufValue* GgufFile::find(std::string_view key) const {
@@ -48,7 +50,8 @@ const TensorInfo* GgufFile::find_tensor(std::string_view name) const {
 }
 
 std::span<const std::byte> GgufFile::tensor_bytes(const TensorInfo& tensor) const {
-  return bytes_.subspan(data_offset_ + tensor.offset, tensor.n_bytes);
+  const Part& part = parts_[tensor.part];
+  return part.bytes.subspan(part.data_offset + tensor.offset, tensor.n_bytes);
 }
 
 namespace {
@@ -121,14 +124,6 @@ Result<std::string> GgufFile::require_string(std::string_view key) const {
 const GgufArray* GgufFile::find_array(std::string_view key) const {
   const GgufValue* value = find(key);
   return value == nullptr ? nullptr : std::get_if<GgufArray>(&value->value);
-}
-
-Status GgufFile::require_whole() const {
-  WATTLE_TRY(const auto count, get_uint("split.count"));
-  if (count.value_or(1) <= 1) return {};
-  return fail(ErrorCode::unsupported,
-              fmt::format("{} is one of the {} files of a split model", source_, *count),
-              "Merge the parts into one GGUF file first.");
 }
 
 }  // namespace wattle::engine

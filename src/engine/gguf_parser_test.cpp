@@ -474,17 +474,6 @@ TEST(GgufParser, OpenNamesTheFile) {
   EXPECT_THAT(bad.error().what, HasSubstr(path.string()));
 }
 
-TEST(GgufParser, SplitFilesAreToldApart) {
-  const Bytes part =
-      one_key("split.count", GgufType::u16, [](Bytes& b) { b.put(std::uint16_t{3}); });
-  const auto file = part.parse();
-  ASSERT_TRUE(file);
-  const auto whole = file->require_whole();
-  ASSERT_FALSE(whole);
-  EXPECT_THAT(whole.error().message(), HasSubstr("3 files"));
-  EXPECT_TRUE(complete_file().parse()->require_whole());
-}
-
 // The seeds of the fuzz target say in their names what the parser must make of them.
 TEST(GgufParser, FuzzSeedsAreWhatTheirNamesSay) {
   int n_seeds = 0;
