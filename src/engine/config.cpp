@@ -216,6 +216,10 @@ Result<ModelConfig> read_config(const GgufFile& file) {
   WATTLE_CHECK(read_rope(reader, config));
   WATTLE_CHECK(read_attention(reader, architecture, config));
   WATTLE_CHECK(refuse_unsupported(reader));
+  // Set where weights come as Hugging Face has them: GGUF files of the llama architecture hold
+  // queries and keys in another order.
+  WATTLE_TRY(const auto half_split, file.get_bool("wattle.rope_half_split"));
+  config.rope_half_split = half_split.value_or(architecture.rope == Rope::half_split);
   const TensorInfo* embedding = file.find_tensor("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2) {
     return fail(

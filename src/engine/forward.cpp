@@ -147,9 +147,8 @@ class Pass {
                      const Vector& head_norm) {
     add_bias(bias, heads);
     const std::size_t n_pairs = config_.rope_dims / 2;
-    const auto rotate = architecture_.rope == Architecture::Rope::interleaved
-                            ? kernels_.rope_interleaved
-                            : kernels_.rope_half_split;
+    const auto rotate =
+        config_.rope_half_split ? kernels_.rope_half_split : kernels_.rope_interleaved;
     for (std::size_t h = 0; h < n_heads; ++h) {
       float* head = heads + h * config_.head_dim;
       if (!head_norm.empty()) {

@@ -25,7 +25,7 @@ Result<GgufFile> GgufFile::open_one(const std::filesystem::path& path) {
   WATTLE_TRY(MappedFile mapped, MappedFile::open(path));
   auto mapping = std::make_shared<const MappedFile>(std::move(mapped));
   WATTLE_TRY(GgufFile file, parse(mapping->bytes(), path.string()));
-  file.parts_[0].mapping = std::move(mapping);
+  file.parts_[0].owner = std::move(mapping);
   return file;
 }
 
@@ -33,9 +33,25 @@ Result<GgufFile> GgufFile::parse(std::span<const std::byte> bytes, const std::st
   return GgufParser(bytes, source).parse();
 }
 
+GgufFile GgufFile::assemble(GgufContent content) {
+  GgufFile file;
+  file.version_ = 3;
+  file.source_ = std::move(content.source);
+  file.metadata_ = std::move(content.metadata);
+  file.tensors_ = std::move(content.tensors);
+  file.parts_ = std::move(content.parts);
+  for (std::size_t i = 0; i < file.metadata_.size(); ++i) {
+    file.metadata_index_.emplace(file.metadata_[i].first, i);
+  }
+  for (std::size_t i = 0; i < file.tensors_.size(); ++i) {
+    file.tensor_index_.emplace(file.tensors_[i].name, i);
+  }
+  return file;
+}
+
 std::size_t GgufFile::file_bytes() const {
   std::size_t bytes = 0;
-  for (const Part& part : parts_) bytes += part.bytes.size();
+  for (const GgufPart& part : parts_) bytes += part.bytes.size();
   return bytes;
 }
 
@@ -50,7 +66,7 @@ const TensorInfo* GgufFile::find_tensor(std::string_view name) const {
 }
 
 std::span<const std::byte> GgufFile::tensor_bytes(const TensorInfo& tensor) const {
-  const Part& part = parts_[tensor.part];
+  const GgufPart& part = parts_[tensor.part];
   return part.bytes.subspan(part.data_offset + tensor.offset, tensor.n_bytes);
 }
 

@@ -69,6 +69,21 @@ struct TensorInfo {
   std::size_t part = 0;      // which file of a split model
 };
 
+// One file's bytes, or memory, that tensors lie in.
+struct GgufPart {
+  std::shared_ptr<const void> owner;
+  std::span<const std::byte> bytes;
+  std::size_t data_offset = 0;
+};
+
+// What a GGUF file says, from another source (hf/hf_folder.hpp).
+struct GgufContent {
+  std::string source;
+  std::vector<std::pair<std::string, GgufValue>> metadata;
+  std::vector<TensorInfo> tensors;  // within their parts, of distinct names
+  std::vector<GgufPart> parts;
+};
+
 class GgufFile {
  public:
   // Any one of the files of a split model opens all of them; they must lie in one folder under
@@ -76,6 +91,9 @@ class GgufFile {
   static Result<GgufFile> open(const std::filesystem::path& path);
   // Parses bytes that outlive the object (fuzzing, tests); `source` names them in errors.
   static Result<GgufFile> parse(std::span<const std::byte> bytes, const std::string& source);
+
+  // Precondition: keys and names are distinct, tensors lie within their parts.
+  static GgufFile assemble(GgufContent content);
 
   [[nodiscard]] std::uint32_t version() const { return version_; }
   [[nodiscard]] std::size_t alignment() const { return alignment_; }
@@ -110,12 +128,7 @@ class GgufFile {
   // Takes over the tensors of another part.
   Status append(GgufFile&& part);
 
-  struct Part {
-    std::shared_ptr<const MappedFile> mapping;
-    std::span<const std::byte> bytes;
-    std::size_t data_offset = 0;
-  };
-  std::vector<Part> parts_ = {{}};
+  std::vector<GgufPart> parts_ = {{}};
   std::string source_;
   std::uint32_t version_ = 0;
   std::size_t alignment_ = 32;

@@ -28,6 +28,7 @@ struct ModelConfig {
   float norm_epsilon = 1e-5F;
   float rope_base = 10000.0F;
   float rope_linear_scale = 1.0F;  // positions are divided by it
+  bool rope_half_split = false;    // pairs are (i, i + n/2), not (2i, 2i + 1)
   float rope_magnitude = 1.0F;     // rotated queries and keys are multiplied by it (longrope)
   std::uint32_t rope_original_context = 0;  // beyond it the long factors hold (longrope)
   std::uint32_t rope_dims = 0;
