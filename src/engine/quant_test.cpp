@@ -274,7 +274,8 @@ TEST(Quant, AgreesWithTheReferenceQuantiserFromF16) {
 TEST(TensorType, NamesIdsAndRowSizes) {
   EXPECT_EQ(tensor_type_from_name("q4_0"), TensorType::q4_0);
   EXPECT_EQ(tensor_type_from_name("BF16"), TensorType::bf16);
-  EXPECT_EQ(tensor_type_from_name("q4_k"), std::nullopt);
+  EXPECT_EQ(tensor_type_from_name("q4_k"), TensorType::q4_k);
+  EXPECT_EQ(tensor_type_from_name("iq2_xs"), std::nullopt);
   EXPECT_EQ(tensor_type_from_name(""), std::nullopt);
   EXPECT_EQ(tensor_type_info(8)->name, "Q8_0");
   EXPECT_EQ(info(TensorType::bf16).block_bytes, 2U);

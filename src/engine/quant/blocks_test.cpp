@@ -25,9 +25,9 @@ class Blocks : public testing::Test {
  protected:
   Fields draw(unsigned q_levels, unsigned scale_levels, unsigned min_levels) {
     Fields fields;
-    for (auto& q : fields.q) q = random_() % q_levels;
-    for (auto& scale : fields.scale) scale = random_() % scale_levels;
-    for (auto& min : fields.min) min = random_() % min_levels;
+    for (auto& q : fields.q) q = static_cast<unsigned>(random_() % q_levels);
+    for (auto& scale : fields.scale) scale = static_cast<unsigned>(random_() % scale_levels);
+    for (auto& min : fields.min) min = static_cast<unsigned>(random_() % min_levels);
     return fields;
   }
 

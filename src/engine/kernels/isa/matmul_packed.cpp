@@ -16,7 +16,16 @@ WATTLE_INLINE std::int32_t four_activations(const ActivationBlock& x, std::size_
   return value;
 }
 
-// The smallest d that reaches the largest magnitude; d = 0 for a block of zeros.
+// Activations this small are zero: their inverse would overflow.
+constexpr float kSmallest = 1e-30F;
+
+WATTLE_INLINE F32v round_to_even(F32v x) {
+  return (x + 12582912.0F) - 12582912.0F;
+}
+
+// Four scales are tried: the largest magnitude becomes 127, 126, 125 or 124. The one whose rounding
+// leaves the smallest squared error is kept, with the scale that suits it best, Σu·q / Σq². Against
+// plain rounding to 127 the error falls by about a seventh. d = 0 for a block of zeros.
 void quantize_block(const float* x, ActivationBlock& out) {
   constexpr std::size_t kVectors = kQuantBlock / kLanes;
   F32v value[kVectors];
@@ -26,12 +35,32 @@ void quantize_block(const float* x, ActivationBlock& out) {
     magnitude = vector_max(vector_max(value[i], -value[i]), magnitude);
   }
   const float largest = max_lanes(magnitude);
-  out.d = largest / 127.0F;
-  const float inverse = largest > 0.0F ? 127.0F / largest : 0.0F;
+  const float to_levels = largest > kSmallest ? 127.0F / largest : 0.0F;
+  for (std::size_t i = 0; i < kVectors; ++i) value[i] = value[i] * to_levels;
+  float best_gain = 0.0F;  // (Σu·q)² / Σq²: what the approximation takes away from Σu²
+  float best_shrink = 0.0F;
+  float best_scale = 0.0F;
+  for (float level = 127.0F; level > 123.5F; level -= 1.0F) {
+    const float shrink = level / 127.0F;
+    F32v along{};
+    F32v square{};
+    for (std::size_t i = 0; i < kVectors; ++i) {
+      const F32v q = round_to_even(value[i] * shrink);
+      along = engine::fma(value[i], q, along);
+      square = engine::fma(q, q, square);
+    }
+    const float uq = sum_lanes(along);
+    const float qq = sum_lanes(square);
+    if (qq > 0.0F && uq * uq / qq > best_gain) {
+      best_gain = uq * uq / qq;
+      best_shrink = shrink;
+      best_scale = uq / qq;
+    }
+  }
+  out.d = best_scale * (largest / 127.0F);
   I32v sums{};
   for (std::size_t i = 0; i < kVectors; ++i) {
-    const F32v rounded = (value[i] * inverse + 12582912.0F) - 12582912.0F;  // to nearest even
-    const I32v q = __builtin_convertvector(rounded, I32v);
+    const I32v q = __builtin_convertvector(round_to_even(value[i] * best_shrink), I32v);
     sums += q;
     const I8v narrow = __builtin_convertvector(q, I8v);
     __builtin_memcpy(out.q + i * kLanes, &narrow, sizeof narrow);
