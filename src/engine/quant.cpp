@@ -10,20 +10,21 @@
 namespace wattle::engine {
 namespace {
 
+// type, zero, nibbles, halves, mins
 constexpr auto kFormats = std::to_array<BlockFormat>({
-    {TensorType::q4_0, dequantize_q4_0, quantize_q4_0},
-    {TensorType::q4_1, dequantize_q4_1, quantize_q4_1},
-    {TensorType::q5_0, dequantize_q5_0, quantize_q5_0},
-    {TensorType::q5_1, dequantize_q5_1, quantize_q5_1},
-    {TensorType::q8_0, dequantize_q8_0, quantize_q8_0},
-    {TensorType::q2_k, dequantize_q2_k, nullptr},
-    {TensorType::q3_k, dequantize_q3_k, nullptr},
-    {TensorType::q4_k, dequantize_q4_k, quantize_q4_k},
-    {TensorType::q5_k, dequantize_q5_k, nullptr},
-    {TensorType::q6_k, dequantize_q6_k, quantize_q6_k},
-    {TensorType::iq4_nl, dequantize_iq4_nl, nullptr},
-    {TensorType::iq4_xs, dequantize_iq4_xs, nullptr},
-    {TensorType::mxfp4, dequantize_mxfp4, nullptr},
+    {TensorType::q4_0, 8, true, false, false, read_q4_0, quantize_q4_0},
+    {TensorType::q4_1, 0, true, false, true, read_q4_1, quantize_q4_1},
+    {TensorType::q5_0, 16, false, false, false, read_q5_0, quantize_q5_0},
+    {TensorType::q5_1, 0, false, false, true, read_q5_1, quantize_q5_1},
+    {TensorType::q8_0, 128, false, false, false, read_q8_0, quantize_q8_0},
+    {TensorType::q2_k, 0, true, true, true, read_q2_k, nullptr},
+    {TensorType::q3_k, 4, true, true, false, read_q3_k, nullptr},
+    {TensorType::q4_k, 0, true, false, true, read_q4_k, quantize_q4_k},
+    {TensorType::q5_k, 0, false, false, true, read_q5_k, nullptr},
+    {TensorType::q6_k, 32, false, true, false, read_q6_k, quantize_q6_k},
+    {TensorType::iq4_nl, 128, false, false, false, read_iq4_nl, nullptr},
+    {TensorType::iq4_xs, 128, false, false, false, read_iq4_xs, nullptr},
+    {TensorType::mxfp4, 128, false, false, false, read_mxfp4, nullptr},
 });
 
 void store_u16(std::byte* p, std::uint16_t value) {
@@ -91,9 +92,15 @@ void dequantize_row(TensorType type, std::span<const std::byte> bytes, std::span
   assert(bytes.size() == out.size() / layout.block_elements * layout.block_bytes);
   const std::byte* in = bytes.data();
   if (const BlockFormat* format = block_format(type)) {
-    for (std::size_t i = 0; i < out.size(); i += layout.block_elements) {
-      format->dequantize(in, &out[i]);
-      in += layout.block_bytes;
+    const std::size_t n_subs = layout.block_elements / kSubBlock;
+    SubBlock block;
+    for (std::size_t i = 0; i < out.size(); i += kSubBlock) {
+      const std::size_t sub = i / kSubBlock;
+      format->read(in + sub / n_subs * layout.block_bytes, sub % n_subs, block);
+      for (std::size_t k = 0; k < kSubBlock; ++k) {
+        const auto level = static_cast<float>(block.q[k] - format->zero);
+        out[i + k] = block.scale[k / 16] * level - block.min[k / 16];
+      }
     }
   } else if (type == TensorType::f16) {
     for (float& value : out) {

@@ -8,19 +8,19 @@
 namespace wattle::engine {
 namespace {
 
-// Levels of IQ4_NL and IQ4_XS: denser around zero, where most weights are.
-constexpr std::array<float, 16> kNonLinear = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                              1,    13,   25,  38,  53,  69,  89,  113};
-// Levels of MXFP4, doubled: E2M1 of the OCP Microscaling Formats specification 1.0, section 5.3.3.
-constexpr std::array<float, 16> kTwiceE2m1 = {0,     1,  2,  3,  4,  6,  8,  12,
-                                              -0.0F, -1, -2, -3, -4, -6, -8, -12};
+using Levels = std::array<std::int8_t, 16>;
 
-void look_up(const std::byte* nibbles, const std::array<float, 16>& levels, float d, float* out) {
-  for (std::size_t i = 0; i < 16; ++i) {
-    const unsigned byte = load_u8(nibbles + i);
-    out[i] = d * levels[byte & 15U];
-    out[i + 16] = d * levels[byte >> 4U];
-  }
+// Levels of IQ4_NL and IQ4_XS: denser around zero, where most weights are.
+constexpr Levels kNonLinear = {-127, -104, -83, -65, -49, -35, -22, -10,
+                               1,    13,   25,  38,  53,  69,  89,  113};
+// Levels of MXFP4, doubled: E2M1 of the OCP Microscaling Formats specification 1.0, section 5.3.3.
+constexpr Levels kTwiceE2m1 = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+void look_up(const std::byte* nibbles, const Levels& levels, float scale, SubBlock& out) {
+  set_both(out.scale, scale);
+  set_both(out.min, 0.0F);
+  read_nibbles(nibbles, out);
+  for (std::uint8_t& q : out.q) q = static_cast<std::uint8_t>(levels[q] + 128);
 }
 
 // 2^(e − 128): half the E8M0 scale of the specification, since the levels are doubled.
@@ -31,26 +31,23 @@ float half_e8m0(unsigned e) {
 
 }  // namespace
 
-// f16 d, 16 bytes of indices: low nibbles are weights 0–15, high ones 16–31.
-void dequantize_iq4_nl(const std::byte* block, float* out) {
+// f16 d, 16 bytes of indices.
+void read_iq4_nl(const std::byte* block, std::size_t, SubBlock& out) {
   look_up(block + 2, kNonLinear, f16_to_f32(load<std::uint16_t>(block)), out);
 }
 
 // f16 d, u16 of upper and 4 bytes of lower bits of eight 6-bit scales, then 8 × 16 bytes of
 // indices.
-void dequantize_iq4_xs(const std::byte* block, float* out) {
+void read_iq4_xs(const std::byte* block, std::size_t sub, SubBlock& out) {
   const float d = f16_to_f32(load<std::uint16_t>(block));
-  const unsigned upper = load<std::uint16_t>(block + 2);
-  for (std::size_t sub = 0; sub < 8; ++sub) {
-    const unsigned low = (load_u8(block + 4 + sub / 2) >> (4 * (sub % 2))) & 15U;
-    const unsigned high = (upper >> (2 * sub)) & 3U;
-    const float scale = d * static_cast<float>(static_cast<int>(low | (high << 4U)) - 32);
-    look_up(block + 8 + 16 * sub, kNonLinear, scale, out + 32 * sub);
-  }
+  const unsigned low = (load_u8(block + 4 + sub / 2) >> (4 * (sub % 2))) & 15U;
+  const unsigned high = (unsigned{load<std::uint16_t>(block + 2)} >> (2 * sub)) & 3U;
+  const float scale = d * static_cast<float>(static_cast<int>(low | (high << 4U)) - 32);
+  look_up(block + 8 + 16 * sub, kNonLinear, scale, out);
 }
 
 // u8 exponent, 16 bytes of indices.
-void dequantize_mxfp4(const std::byte* block, float* out) {
+void read_mxfp4(const std::byte* block, std::size_t, SubBlock& out) {
   look_up(block + 1, kTwiceE2m1, half_e8m0(load_u8(block)), out);
 }
 

@@ -61,10 +61,15 @@ void store_fifth_bits(const std::array<unsigned, kBlock>& q, std::byte* out) {
   std::memcpy(out, &bits, sizeof bits);
 }
 
-// Weight i of a block with 16 bytes of nibbles: low ones are weights 0–15.
-unsigned nibble(const std::byte* nibbles, std::size_t i) {
-  const unsigned byte = load_u8(nibbles + i % kHalf);
-  return i < kHalf ? byte & 15U : byte >> 4U;
+void add_fifth_bits(const std::byte* bits, SubBlock& out) {
+  const auto fifth = load<std::uint32_t>(bits);
+  for (std::size_t i = 0; i < kBlock; ++i) {
+    out.q[i] = static_cast<std::uint8_t>(out.q[i] | (((fifth >> i) & 1U) << 4U));
+  }
+}
+
+float load_half(const std::byte* from) {
+  return f16_to_f32(load<std::uint16_t>(from));
 }
 
 // Half away from zero, like std::round, for |x| < 2³⁰; inline and without a library call. The
@@ -92,11 +97,12 @@ void quantize_q8_0(const float* x, std::byte* out) {
   std::memcpy(out + 2, q.data(), q.size());
 }
 
-void dequantize_q8_0(const std::byte* in, float* out) {
-  const float d = f16_to_f32(load<std::uint16_t>(in));
-  std::array<std::int8_t, kBlock> q{};
-  std::memcpy(q.data(), in + 2, q.size());
-  for (std::size_t i = 0; i < kBlock; ++i) out[i] = d * static_cast<float>(q[i]);
+void read_q8_0(const std::byte* block, std::size_t, SubBlock& out) {
+  set_both(out.scale, load_half(block));
+  set_both(out.min, 0.0F);
+  for (std::size_t i = 0; i < kBlock; ++i) {
+    out.q[i] = static_cast<std::uint8_t>(load_u8(block + 2 + i) ^ 0x80U);
+  }
 }
 
 // f16 d, 16 bytes of nibbles: x = d·(q − 8).
@@ -112,11 +118,10 @@ void quantize_q4_0(const float* x, std::byte* out) {
   store_nibbles(q, out + 2);
 }
 
-void dequantize_q4_0(const std::byte* in, float* out) {
-  const float d = f16_to_f32(load<std::uint16_t>(in));
-  for (std::size_t i = 0; i < kBlock; ++i) {
-    out[i] = d * static_cast<float>(static_cast<int>(nibble(in + 2, i)) - 8);
-  }
+void read_q4_0(const std::byte* block, std::size_t, SubBlock& out) {
+  set_both(out.scale, load_half(block));
+  set_both(out.min, 0.0F);
+  read_nibbles(block + 2, out);
 }
 
 // f16 d, f16 m, 16 bytes of nibbles: x = d·q + m.
@@ -132,12 +137,10 @@ void quantize_q4_1(const float* x, std::byte* out) {
   store_nibbles(q, out + 4);
 }
 
-void dequantize_q4_1(const std::byte* in, float* out) {
-  const float d = f16_to_f32(load<std::uint16_t>(in));
-  const float m = f16_to_f32(load<std::uint16_t>(in + 2));
-  for (std::size_t i = 0; i < kBlock; ++i) {
-    out[i] = static_cast<float>(nibble(in + 4, i)) * d + m;
-  }
+void read_q4_1(const std::byte* block, std::size_t, SubBlock& out) {
+  set_both(out.scale, load_half(block));
+  set_both(out.min, -load_half(block + 2));
+  read_nibbles(block + 4, out);
 }
 
 // f16 d, u32 of fifth bits, 16 bytes of nibbles: x = d·(q − 16).
@@ -154,13 +157,11 @@ void quantize_q5_0(const float* x, std::byte* out) {
   store_nibbles(q, out + 6);
 }
 
-void dequantize_q5_0(const std::byte* in, float* out) {
-  const float d = f16_to_f32(load<std::uint16_t>(in));
-  const auto fifth = load<std::uint32_t>(in + 2);
-  for (std::size_t i = 0; i < kBlock; ++i) {
-    const unsigned q = nibble(in + 6, i) | (((fifth >> i) & 1U) << 4U);
-    out[i] = d * static_cast<float>(static_cast<int>(q) - 16);
-  }
+void read_q5_0(const std::byte* block, std::size_t, SubBlock& out) {
+  set_both(out.scale, load_half(block));
+  set_both(out.min, 0.0F);
+  read_nibbles(block + 6, out);
+  add_fifth_bits(block + 2, out);
 }
 
 // f16 d, f16 m, u32 of fifth bits, 16 bytes of nibbles: x = d·q + m.
@@ -177,14 +178,11 @@ void quantize_q5_1(const float* x, std::byte* out) {
   store_nibbles(q, out + 8);
 }
 
-void dequantize_q5_1(const std::byte* in, float* out) {
-  const float d = f16_to_f32(load<std::uint16_t>(in));
-  const float m = f16_to_f32(load<std::uint16_t>(in + 2));
-  const auto fifth = load<std::uint32_t>(in + 4);
-  for (std::size_t i = 0; i < kBlock; ++i) {
-    const unsigned q = nibble(in + 8, i) | (((fifth >> i) & 1U) << 4U);
-    out[i] = static_cast<float>(q) * d + m;
-  }
+void read_q5_1(const std::byte* block, std::size_t, SubBlock& out) {
+  set_both(out.scale, load_half(block));
+  set_both(out.min, -load_half(block + 2));
+  read_nibbles(block + 8, out);
+  add_fifth_bits(block + 4, out);
 }
 
 }  // namespace wattle::engine
