@@ -5,10 +5,16 @@
 add_library(wattle_flags INTERFACE)
 target_compile_options(wattle_flags INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Wno-missing-field-initializers -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")  # std::stable_sort of GCC 12's library
+  target_compile_options(wattle_flags INTERFACE -Wno-deprecated-declarations)
+endif()
 if(WATTLE_SANITIZE)
   target_compile_options(wattle_flags INTERFACE -fsanitize=${WATTLE_SANITIZE}
     -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(wattle_flags INTERFACE -fsanitize=${WATTLE_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # GCC 12 sees uninitialised optionals in instrumented code
+    target_compile_options(wattle_flags INTERFACE -Wno-maybe-uninitialized)
+  endif()
 endif()
 
 if(WATTLE_FUZZ)  # libFuzzer steers by the coverage of the modules, not of the small target alone

@@ -1,28 +1,64 @@
 #include "base/atomic_file.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
+#include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "base/fs_root.hpp"
 
 namespace wattle {
+namespace {
+constexpr std::string_view kSuffix = ".tmp";
+constexpr std::size_t kRandomLetters = 6;
+constexpr auto kSurelyLocked = std::chrono::seconds(10);  // a new file is locked well before
+
+// A process that was killed leaves its temporary file, whose lock is gone with it.
+void remove_abandoned(const std::filesystem::path& target) {
+  const std::string begin = target.filename().string() + ".";
+  const auto folder = target.has_parent_path() ? target.parent_path() : ".";
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (name.size() != begin.size() + kRandomLetters + kSuffix.size() || !name.starts_with(begin) ||
+        !name.ends_with(kSuffix)) {
+      continue;
+    }
+    std::error_code ignored;
+    const auto written = entry->last_write_time(ignored);
+    if (ignored || written > std::filesystem::file_time_type::clock::now() - kSurelyLocked) {
+      continue;
+    }
+    const int fd = ::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) continue;
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) ::unlink(entry->path().c_str());
+    ::close(fd);
+  }
+}
+}  // namespace
 
 Result<AtomicFile> AtomicFile::create(const std::filesystem::path& target) {
   std::error_code ignored;
   if (std::filesystem::is_directory(target, ignored)) {
     return fail_errno(EISDIR, "cannot write " + target.string());
   }
-  std::string pattern = target.string() + ".XXXXXX.tmp";
+  remove_abandoned(target);
+  std::string pattern =
+      target.string() + "." + std::string(kRandomLetters, 'X') + std::string(kSuffix);
   std::vector<char> name(pattern.begin(), pattern.end());
   name.push_back('\0');
-  const int fd = ::mkostemps(name.data(), 4, O_CLOEXEC);
+  const int fd = ::mkostemps(name.data(), static_cast<int>(kSuffix.size()), O_CLOEXEC);
   if (fd < 0) return fail_errno(errno, "cannot write " + target.string());
+  ::flock(fd, LOCK_EX | LOCK_NB);
   const mode_t mask = ::umask(0);
   ::umask(mask);
   ::fchmod(fd, 0666 & ~mask);

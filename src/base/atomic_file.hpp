@@ -1,6 +1,7 @@
 #pragma once
 // Files are written whole: temporary file beside the target, fsync, rename, fsync of the folder.
 // Killed or out of space at any point, the target is either the old file or the complete new one.
+// What a killed process left beside the target is removed by the next one that writes it.
 
 #include <cstddef>
 #include <filesystem>

@@ -53,6 +53,27 @@ TEST(AtomicFile, LeavesTheOldFileWhenNotCommitted) {
   EXPECT_EQ(read_file(target).value(), "new");
 }
 
+TEST(AtomicFile, RemovesWhatAKilledProcessLeft) {
+  const TestFolder folder;
+  const auto target = folder.path() / "model.gguf";
+  const auto abandoned = folder.write("model.gguf.aBcDeF.tmp", "half");
+  const auto young = folder.write("model.gguf.fEdCbA.tmp", "just begun");
+  const auto other = folder.write("other.gguf.aBcDeF.tmp", "another target's");
+  auto writing = AtomicFile::create(target);
+  ASSERT_TRUE(writing);
+  const auto an_hour_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+    if (entry.path() != young) std::filesystem::last_write_time(entry.path(), an_hour_ago);
+  }
+  ASSERT_TRUE(write_file_atomically(target, "second writer"));
+  EXPECT_FALSE(std::filesystem::exists(abandoned));
+  EXPECT_TRUE(std::filesystem::exists(young));
+  EXPECT_TRUE(std::filesystem::exists(other));
+  ASSERT_TRUE(writing->write("first writer"));
+  ASSERT_TRUE(writing->commit()) << "its file was locked, so nobody removed it";
+  EXPECT_EQ(read_file(target).value(), "first writer");
+}
+
 TEST(AtomicFile, SaysWhereItCannotWrite) {
   const auto status = write_file_atomically("/nonexistent-folder/x", "y");
   ASSERT_FALSE(status);

@@ -48,6 +48,10 @@ Json describe(const meter::InferenceRecord& record, const engine::Model& model,
 
 Result<int> run(const RunOptions& options) {
   WATTLE_TRY(const std::string prompt, read_prompt(options));
+  if (prompt.empty()) {
+    return fail(ErrorCode::invalid_argument, "the prompt is empty",
+                "Give text with -p, a file with -f, or text on standard input.");
+  }
   WATTLE_TRY(const OpenModel open, open_model(options));
   SystemClock clock;
   meter::MeterOptions meter_options;

@@ -113,14 +113,15 @@ std::string records_csv(const Results& results) {
   return csv;
 }
 
-Json records_json(const Results& results) {
-  Json records = Json::array();
+std::string records_json(const Results& results) {
+  std::string text = "[";
   for (const auto& stored : results.records) {
     Json json = {{"block", stored.block_id}, {"pass", stored.pass}};
     json.update(meter::to_json(stored.record));
-    records.push_back(std::move(json));
+    text += text.size() > 1 ? ",\n" : "\n";
+    text += dump_json(json);
   }
-  return records;
+  return text + "\n]\n";
 }
 
 std::string summary_csv(const Summary& summary) {
@@ -169,7 +170,7 @@ Result<std::filesystem::path> write_outputs(const std::filesystem::path& folder,
                                             const Results& results, const Summary& summary,
                                             const Renderer& renderer) {
   WATTLE_CHECK(write_file_atomically(folder / "records.csv", records_csv(results)));
-  WATTLE_CHECK(write_file_atomically(folder / "records.json", dump_json(records_json(results), 1)));
+  WATTLE_CHECK(write_file_atomically(folder / "records.json", records_json(results)));
   WATTLE_CHECK(write_file_atomically(folder / "summary.csv", summary_csv(summary)));
   WATTLE_CHECK(
       write_file_atomically(folder / "summary.json", dump_json(summary_json(results, summary), 1)));

@@ -14,7 +14,8 @@
 namespace wattle::lab {
 
 [[nodiscard]] std::string records_csv(const Results& results);
-[[nodiscard]] Json records_json(const Results& results);
+// A JSON array, one record a line.
+[[nodiscard]] std::string records_json(const Results& results);
 [[nodiscard]] std::string summary_csv(const Summary& summary);
 [[nodiscard]] Json summary_json(const Results& results, const Summary& summary);
 

@@ -147,8 +147,11 @@ class Finder {
                      is_full(*best) ? "full depth" : fmt::format("layer {}", depth(*best)),
                      energy_change(*best, *reference_), accuracy_change(*best, *reference_),
                      context_)});
-    if (findings.headline.empty() && energy_resolved(*best, *reference_))
-      findings.headline = findings.items.back().text;
+    if (findings.headline.empty() && energy_resolved(*best, *reference_)) {
+      findings.headline =
+          fmt::format("{} instead of {} {}.", best->configuration.precision,
+                      reference_->configuration.precision, energy_change(*best, *reference_));
+    }
   }
 
   void cheapest(Findings& findings) {
@@ -169,7 +172,11 @@ class Finder {
                               fmt::format("{} comes from {}, at {} tokens a second{}.", condition,
                                           short_label(best->configuration),
                                           format_rate(best->output_tokens_per_s), context_)});
-    if (findings.headline.empty()) findings.headline = findings.items.back().text;
+    if (findings.headline.empty()) {
+      findings.headline =
+          fmt::format("The cheapest token costs {}, with {}.", format_joules(joules(*best)),
+                      short_label(best->configuration));
+    }
   }
 
   void latency(Findings& findings) {
@@ -190,7 +197,11 @@ class Finder {
     }
     findings.items.push_back(
         {format_ms(fastest->ttft_ms->p50), text + " (medians)" + context_ + "."});
-    if (findings.headline.empty()) findings.headline = findings.items.back().text;
+    if (findings.headline.empty()) {
+      findings.headline =
+          fmt::format("The first token comes after {}, with {}.", format_ms(fastest->ttft_ms->p50),
+                      short_label(fastest->configuration));
+    }
   }
 
   const Rows& rows_;

@@ -89,6 +89,8 @@ TEST_F(RunnerTest, ShortSuitesAreRepeatedUntilTheWindowIsLongEnough) {
     EXPECT_EQ(block.n_requests, 9u);
     EXPECT_NEAR(block.seconds, 2.7, 1e-9);
   }
+  // A warm-up and two passes of three prompts are kept, the third counts in the block.
+  EXPECT_EQ(results().records.size(), results().blocks.size() * 7);
   // Repeats say nothing new about accuracy.
   EXPECT_EQ(summarise(results()).rows.at(0).n_judged_prompts, 3u);
 }

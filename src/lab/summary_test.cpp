@@ -162,6 +162,23 @@ TEST(Summary, TableHasExactlyThePromisedColumns) {
   EXPECT_NE(table.find("modelled (all cores, 5–15 W)"), std::string::npos);
 }
 
+TEST(Findings, TheHeadlineIsOneShortSentence) {
+  const auto headline = [](const Results& results) {
+    return find_out(results, summarise(results)).headline;
+  };
+  const Results all = test_results(5);
+  Results one_depth = all;  // precisions only
+  std::erase_if(one_depth.configurations, [](const auto& c) { return c.exit_layer != 0; });
+  Results single = all;
+  single.configurations.resize(1);
+  for (const Results& results : {all, one_depth, single}) {
+    const std::string text = headline(results);
+    EXPECT_LE(text.size(), 90U) << text;
+    EXPECT_EQ(text.find('('), std::string::npos) << text;
+    EXPECT_EQ(text.back(), '.') << text;
+  }
+}
+
 TEST(Findings, SayWhatLeavingEarlySavesAndCosts) {
   const Results results = test_results(5);
   const Summary summary = summarise(results);

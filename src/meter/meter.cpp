@@ -19,8 +19,9 @@ constexpr double kLargestIdleDrift = 0.02;
 constexpr double kLargestSamplerShare = 0.01;
 constexpr double kSamplerKnownAfterS = 1.0;
 
+// Divided, so that the result is the double nearest to a number of six decimals and prints as such.
 double ms_between(std::int64_t from_ns, std::int64_t to_ns) {
-  return static_cast<double>(to_ns - from_ns) * 1e-6;
+  return static_cast<double>(to_ns - from_ns) / 1e6;
 }
 
 class RealMeter final : public Meter {

@@ -49,13 +49,6 @@ TEST_F(RunCommand, JsonHasTheSameTextWhereverThePromptComesFrom) {
   EXPECT_EQ(text_of({"-p", "good day", "--exit-entropy", "-1"}, ""), text);
 }
 
-TEST_F(RunCommand, AnEmptyPromptIsOnlyTheBeginOfTextToken) {
-  EXPECT_EQ(run_wattle({"run", "-m", path_, "-p", "", "-n", "1"}).exit_code, 0);
-  const Outcome outcome = run_wattle({"run", "-m", path_, "-p", "", "--no-special"});
-  EXPECT_EQ(outcome.exit_code, 2);
-  EXPECT_NE(outcome.err.find("no tokens"), std::string::npos) << outcome.err;
-}
-
 TEST_F(RunCommand, WrongRequestsHaveExitCodesAndRemedies) {
   const Outcome missing = run_wattle({"run", "-m", "/nowhere.gguf", "-p", "x"});
   EXPECT_EQ(missing.exit_code, 4);
@@ -66,6 +59,11 @@ TEST_F(RunCommand, WrongRequestsHaveExitCodesAndRemedies) {
   const Outcome longer = run_wattle({"run", "-m", path_, "-p", std::string(500, 'x')});
   EXPECT_EQ(longer.exit_code, 2);
   EXPECT_NE(longer.err.find("the context 64"), std::string::npos) << longer.err;
+  for (const Outcome& empty :
+       {run_wattle({"run", "-m", path_, "-p", ""}), run_wattle({"run", "-m", path_}, "")}) {
+    EXPECT_EQ(empty.exit_code, 2);
+    EXPECT_NE(empty.err.find("the prompt is empty"), std::string::npos) << empty.err;
+  }
   const Outcome deep = run_wattle({"run", "-m", path_, "-p", "x", "--exit-layer", "9"});
   EXPECT_EQ(deep.exit_code, 2);
   EXPECT_NE(deep.err.find("3 layers"), std::string::npos) << deep.err;

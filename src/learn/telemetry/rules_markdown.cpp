@@ -82,9 +82,10 @@ ppb values are the ppm values times 1000. Values outside every band have no defi
 |---|---|---|---|
 {}
 `light` and `motion` are on or off. Besides its level a reading can be *missing* (NaN, null, n/a) or,
-in a window of 3 to 5 readings, *frozen* (the same number every time). The last reading of a window
-decides the level; a sensor *rose* or *fell* if its level in the last reading is another than in the
-first. A sensor that is faulty, or not in the prompt, fulfils no condition about its level.
+in a window of 3 to 5 readings, *frozen* (the same number every time; neighbouring readings of a
+working sensor always differ). The last reading of a window decides the level; a sensor *rose* or
+*fell* if its level in the last reading is another than in the first. A sensor that is faulty, or not
+in the prompt, fulfils no condition about its level.
 
 ## What follows
 
