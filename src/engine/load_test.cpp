@@ -111,11 +111,6 @@ TEST_F(LoadTest, AVocabularyOfAnotherSizeIsRefused) {
   EXPECT_NE(message.find("3 tokens"), std::string::npos) << message;
 }
 
-TEST_F(LoadTest, APartOfASplitModelIsRefused) {
-  const auto message = error_with("split.count", 3);
-  EXPECT_NE(message.find("one of the 3 files"), std::string::npos) << message;
-}
-
 TEST_F(LoadTest, NotAModelAndNoFileAreErrors) {
   EXPECT_FALSE(Model::load(folder_.write("x.gguf", "hello")));
   EXPECT_EQ(Model::load(folder_.path() / "none.gguf").error().code, ErrorCode::not_found);

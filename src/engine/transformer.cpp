@@ -257,7 +257,6 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const std::filesyst
   auto model = std::make_shared<Transformer>();
   model->path_ = path;
   WATTLE_TRY(model->file_, GgufFile::open(path));
-  WATTLE_CHECK(model->file_.require_whole());
   model->exact_ = options.exact;
   WATTLE_TRY(model->config_, read_config(model->file_));
   model->architecture_ = find_architecture(model->config_.architecture);
