@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "engine/quant.hpp"
 #include "engine/tensor_type.hpp"
 
 namespace wattle::cli {
@@ -13,7 +14,13 @@ namespace wattle::cli {
 }
 
 [[nodiscard]] inline Result<engine::TensorType> parse_weight_type(const std::string& name) {
-  if (const auto type = engine::tensor_type_from_name(name)) return *type;
+  const auto type = engine::tensor_type_from_name(name);
+  if (type && engine::can_quantize(*type)) return *type;
+  if (type) {
+    return fail(ErrorCode::invalid_argument,
+                name + " is a type that Wattle reads and does not write",
+                "Choose one of " + weight_type_names() + ".");
+  }
   return fail(ErrorCode::invalid_argument, "there is no weight type '" + name + "'",
               "Choose one of " + weight_type_names() + ".");
 }

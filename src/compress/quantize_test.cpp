@@ -261,7 +261,7 @@ TEST_F(Quantize, RefusesPartsAndBareVocabularies) {
   ASSERT_TRUE(writer.write(path("part.gguf")));
   const auto part = quantize_file(path("part.gguf"), path("out.gguf"), {});
   ASSERT_FALSE(part);
-  EXPECT_EQ(part.error().code, ErrorCode::unsupported);
+  EXPECT_EQ(part.error().code, ErrorCode::invalid_format);
   EXPECT_FALSE(quantize_file(path("absent.gguf"), path("out.gguf"), {}));
   EXPECT_EQ(n_files(), 2U);
 }
