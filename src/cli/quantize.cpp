@@ -21,6 +21,7 @@ struct Options {
   std::string in;
   std::string out;
   std::string type;
+  std::vector<std::string> rules;
   int threads = 0;
   bool json = false;
 };
@@ -95,10 +96,26 @@ void print_table(const Options& options, const compress::QuantizeReport& made) {
                      static_cast<double>(made.file_bytes_before)));
 }
 
+// "blk.*.ffn_down.weight=q6_k"
+Result<compress::TypeRule> parse_rule(const std::string& text) {
+  const std::size_t equals = text.rfind('=');
+  if (equals == std::string::npos || equals == 0) {
+    return fail(ErrorCode::invalid_argument, "'" + text + "' is not PATTERN=TYPE",
+                "Write for instance --tensor-type 'blk.*.ffn_down.weight=q6_k'.");
+  }
+  WATTLE_TRY(const auto type, parse_weight_type(text.substr(equals + 1)));
+  return compress::TypeRule{text.substr(0, equals), type};
+}
+
 int run(const Options& options) {
   const auto type = parse_weight_type(options.type);
   if (!type) return report(type.error());
   compress::QuantizeOptions work;
+  for (const std::string& text : options.rules) {
+    const auto rule = parse_rule(text);
+    if (!rule) return report(rule.error());
+    work.rules.push_back(*rule);
+  }
   work.type = *type;
   work.threads = options.threads;
   const SystemClock clock;
@@ -129,10 +146,19 @@ void add_quantize(CLI::App& app, Invocation& invocation) {
   command->add_option("OUT", options->out, "The file to write")->required();
   command->add_option("--type", options->type, "Type of the matrices: " + weight_type_names())
       ->required();
+  command
+      ->add_option("--tensor-type", options->rules,
+                   "PATTERN=TYPE: matrices of these names get another type (may be repeated)")
+      ->take_all()
+      ->expected(1);
   command->add_option("--threads", options->threads, "0: all cores this process may use")
       ->capture_default_str();
   command->add_flag("--json", options->json, "Print sizes and errors as JSON");
-  command->footer("Example:\n  wattle quantize model-f16.gguf model-q4_0.gguf --type q4_0");
+  command->footer(
+      "Examples:\n"
+      "  wattle quantize model-f16.gguf model-q4_0.gguf --type q4_0\n"
+      "  wattle quantize model-f16.gguf mixed.gguf --type q4_k \\\n"
+      "    --tensor-type 'blk.*.ffn_down.weight=q6_k' --tensor-type 'output.weight=q6_k'");
   command->callback(
       [options, &invocation] { invocation.run = [options] { return run(*options); }; });
 }

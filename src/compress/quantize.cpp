@@ -1,8 +1,10 @@
 #include "compress/quantize.hpp"
 
 #include <fmt/format.h>
+#include <fnmatch.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 #include <span>
@@ -24,9 +26,7 @@ using engine::TensorType;
 
 constexpr std::size_t kPieceElements = std::size_t{1} << 18;
 
-bool is_block_type(TensorType type) {
-  return engine::info(type).block_elements > 1;
-}
+using engine::is_block_type;
 
 // "blk.12.attn_q.weight" → "blk.N.attn_q.weight"
 std::string role_of(const std::string& name) {
@@ -152,6 +152,37 @@ RoleReport& report_for(QuantizeReport& report, const TensorInfo& tensor, TensorT
   return report.roles.emplace_back(std::move(entry));
 }
 
+bool matches(const TypeRule& rule, const TensorInfo& tensor) {
+  return ::fnmatch(rule.pattern.c_str(), tensor.name.c_str(), 0) == 0;
+}
+
+TensorType wanted_type(const TensorInfo& tensor, const QuantizeOptions& options) {
+  const auto rule = std::ranges::find_if(
+      options.rules, [&](const TypeRule& candidate) { return matches(candidate, tensor); });
+  return rule == options.rules.end() ? options.type : rule->type;
+}
+
+Status check_types(const GgufFile& file, const QuantizeOptions& options) {
+  const auto writable = [](TensorType type) -> Status {
+    if (engine::can_quantize(type)) return {};
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("Wattle reads {} and does not write it", engine::info(type).name),
+                "Choose q8_0, q6_k, q5_0, q5_1, q4_k, q4_0, q4_1, f16, bf16 or f32.");
+  };
+  WATTLE_CHECK(writable(options.type));
+  for (const TypeRule& rule : options.rules) {
+    WATTLE_CHECK(writable(rule.type));
+    if (std::ranges::none_of(file.tensors(), [&](const TensorInfo& tensor) {
+          return is_quantizable(tensor) && matches(rule, tensor);
+        })) {
+      return fail(ErrorCode::invalid_argument,
+                  fmt::format("no matrix of {} is called '{}'", file.source(), rule.pattern),
+                  "See the names with `wattle inspect`; * stands for any text.");
+    }
+  }
+  return {};
+}
+
 Status refuse_same_file(const std::filesystem::path& in, const std::filesystem::path& out) {
   std::error_code ignored;
   if (!std::filesystem::equivalent(in, out, ignored)) return {};
@@ -162,31 +193,44 @@ Status refuse_same_file(const std::filesystem::path& in, const std::filesystem::
 
 }  // namespace
 
-TensorType target_type(const TensorInfo& tensor, TensorType wanted) {
+bool is_quantizable(const TensorInfo& tensor) {
   const std::string_view name = tensor.name;
   const bool is_matrix = std::ranges::count_if(tensor.shape, [](auto n) { return n > 1; }) >= 2;
   const bool is_small_and_sensitive = name.ends_with("_norm.weight") ||
                                       name.ends_with("ffn_gate_inp.weight") ||
                                       name.starts_with("rope_");
-  if (!is_matrix || is_small_and_sensitive || !name.ends_with(".weight")) return tensor.type;
-  const bool fits = tensor.shape[0] % engine::info(wanted).block_elements == 0;
-  return fits ? wanted : TensorType::f16;
+  return is_matrix && !is_small_and_sensitive && name.ends_with(".weight");
+}
+
+TensorType target_type(const TensorInfo& tensor, TensorType wanted) {
+  if (!is_quantizable(tensor)) return tensor.type;
+  const auto fits = [&](TensorType type) {
+    return tensor.shape[0] % engine::info(type).block_elements == 0;
+  };
+  if (fits(wanted)) return wanted;
+  const TensorType smaller = wanted == TensorType::q4_k   ? TensorType::q5_0
+                             : wanted == TensorType::q6_k ? TensorType::q8_0
+                                                          : TensorType::f16;
+  return fits(smaller) ? smaller : TensorType::f16;
 }
 
 std::uint32_t file_type_id(TensorType type) {
-  switch (type) {
-    case TensorType::f32:
-      return 0;
-    case TensorType::f16:
-      return 1;
-    case TensorType::q4_0:
-      return 2;
-    case TensorType::q8_0:
-      return 7;
-    case TensorType::bf16:
-      return 32;
-  }
-  return 0;
+  struct Id {
+    TensorType type;
+    std::uint32_t id;
+  };
+  constexpr auto kIds = std::to_array<Id>({{TensorType::f32, 0},
+                                           {TensorType::f16, 1},
+                                           {TensorType::q4_0, 2},
+                                           {TensorType::q4_1, 3},
+                                           {TensorType::q8_0, 7},
+                                           {TensorType::q5_0, 8},
+                                           {TensorType::q5_1, 9},
+                                           {TensorType::q4_k, 14},
+                                           {TensorType::q6_k, 18},
+                                           {TensorType::bf16, 32}});
+  const auto* found = std::ranges::find(kIds, type, &Id::type);
+  return found == kIds.end() ? 0 : found->id;
 }
 
 Result<QuantizeReport> quantize_file(const std::filesystem::path& in,
@@ -194,7 +238,6 @@ Result<QuantizeReport> quantize_file(const std::filesystem::path& in,
                                      const QuantizeOptions& options) {
   WATTLE_CHECK(refuse_same_file(in, out));
   WATTLE_TRY(const GgufFile file, GgufFile::open(in));
-  WATTLE_CHECK(file.require_whole());
   if (file.tensors().empty()) {
     return fail(
         ErrorCode::invalid_argument,
@@ -202,15 +245,18 @@ Result<QuantizeReport> quantize_file(const std::filesystem::path& in,
         "Name the file of a whole model.");
   }
 
+  WATTLE_CHECK(check_types(file, options));
   GgufWriter writer;
-  for (const auto& [key, value] : file.metadata()) writer.set(key, value);
+  for (const auto& [key, value] : file.metadata()) {
+    if (!key.starts_with("split.")) writer.set(key, value);
+  }
   writer.set_uint32("general.quantization_version", 2);
   writer.set_uint32("general.file_type", file_type_id(options.type));
 
   QuantizeReport report;
   report.file_bytes_before = file.file_bytes();
   for (const auto& tensor : file.tensors()) {
-    const TensorType to = target_type(tensor, options.type);
+    const TensorType to = target_type(tensor, wanted_type(tensor, options));
     if (to != tensor.type && is_block_type(tensor.type)) report.was_quantized = true;
     writer.add_tensor(
         tensor.name, to, tensor.shape, [&, to](const GgufWriter::Sink& sink) -> Status {

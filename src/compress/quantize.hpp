@@ -4,8 +4,9 @@
 //
 // Which tensors change: every matrix (2 or more dimensions) named "*.weight", the embedding and the
 // output head included. Vectors, norms, RoPE factors and MoE routers stay as they are: they are
-// small, and sensitive. A matrix whose rows are not a multiple of 32 goes to F16 instead of a block
-// type. `general.file_type` and `general.quantization_version` are set accordingly.
+// small, and sensitive. A matrix whose rows are not whole blocks goes to a type of smaller blocks
+// (Q4_K to Q5_0, Q6_K to Q8_0), or to F16. `general.file_type` and `general.quantization_version`
+// are set accordingly.
 
 #include <cstdint>
 #include <filesystem>
@@ -19,9 +20,16 @@
 
 namespace wattle::compress {
 
+// Matrices whose name matches (shell pattern: "blk.*.ffn_down.weight") get another type.
+struct TypeRule {
+  std::string pattern;
+  engine::TensorType type;
+};
+
 struct QuantizeOptions {
   engine::TensorType type = engine::TensorType::q8_0;
-  int threads = 0;  // 0: cores this process may use; the result does not depend on it
+  std::vector<TypeRule> rules;  // the first that matches counts
+  int threads = 0;              // 0: cores this process may use; the result does not depend on it
   // Bytes written and bytes in all; may be empty. Polled for Ctrl-C between pieces in any case.
   std::function<void(std::uint64_t done, std::uint64_t total)> on_progress;
 };
@@ -48,12 +56,15 @@ struct QuantizeReport {
   bool was_quantized = false;
 };
 
-// invalid_argument if both paths name one file; invalid_format or out_of_range, naming the tensor,
-// if weights are not finite or too large for the type; cancelled after Ctrl-C.
+// invalid_argument if both paths name one file, a type cannot be written or a rule matches no
+// matrix; invalid_format or out_of_range, naming the tensor, if weights are not finite or too large
+// for the type; cancelled after Ctrl-C.
 [[nodiscard]] Result<QuantizeReport> quantize_file(const std::filesystem::path& in,
                                                    const std::filesystem::path& out,
                                                    const QuantizeOptions& options);
 
+// Does the tensor change at all? Matrices do.
+[[nodiscard]] bool is_quantizable(const engine::TensorInfo& tensor);
 // The type that `tensor` gets when `wanted` is asked for.
 [[nodiscard]] engine::TensorType target_type(const engine::TensorInfo& tensor,
                                              engine::TensorType wanted);

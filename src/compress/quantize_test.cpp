@@ -80,12 +80,36 @@ TEST_F(Quantize, ChoosesTheTypeByNameAndShape) {
   EXPECT_EQ(target("output.weight", {64, 100}, kQ4), kQ4);
   EXPECT_EQ(target("blk.0.attn_q.weight", {48, 64}, kQ4), TensorType::f16);
   EXPECT_EQ(target("blk.0.attn_q.weight", {48, 64}, TensorType::bf16), TensorType::bf16);
+  EXPECT_EQ(target("blk.0.attn_q.weight", {256, 64}, TensorType::q4_k), TensorType::q4_k);
+  EXPECT_EQ(target("blk.0.attn_q.weight", {96, 64}, TensorType::q4_k), TensorType::q5_0);
+  EXPECT_EQ(target("blk.0.attn_q.weight", {96, 64}, TensorType::q6_k), TensorType::q8_0);
+  EXPECT_EQ(target("blk.0.attn_q.weight", {48, 64}, TensorType::q6_k), TensorType::f16);
   EXPECT_EQ(target("blk.0.attn_norm.weight", {64}, kQ4), TensorType::f32);
   EXPECT_EQ(target("blk.0.attn_q_norm.weight", {64, 32}, kQ4), TensorType::f32);
   EXPECT_EQ(target("blk.0.ffn_gate_inp.weight", {64, 32}, kQ4), TensorType::f32);
   EXPECT_EQ(target("rope_freqs.weight", {32}, kQ4), TensorType::f32);
   EXPECT_EQ(target("blk.0.attn_q.bias", {64, 64}, kQ4), TensorType::f32);
   EXPECT_EQ(target("blk.0.scale.weight", {64, 1}, kQ4), TensorType::f32);
+}
+
+TEST_F(Quantize, RulesGiveSomeMatricesAnotherType) {
+  write_tiny("in.gguf", TensorType::f32);
+  QuantizeOptions options{.type = TensorType::q4_0};
+  options.rules = {{"output.weight", TensorType::f16}, {"blk.*.ffn_down.weight", TensorType::q8_0}};
+  ASSERT_TRUE(quantize_file(path("in.gguf"), path("out.gguf"), options));
+  const auto out = GgufFile::open(path("out.gguf"));
+  ASSERT_TRUE(out);
+  EXPECT_EQ(out->find_tensor("blk.0.ffn_down.weight")->type, TensorType::q8_0);
+  EXPECT_EQ(out->find_tensor("blk.0.ffn_up.weight")->type, TensorType::q4_0);
+
+  options.rules = {{"blk.*.ffn_dwon.weight", TensorType::q8_0}};
+  const auto misspelt = quantize_file(path("in.gguf"), path("out.gguf"), options);
+  ASSERT_FALSE(misspelt);
+  EXPECT_NE(misspelt.error().message().find("ffn_dwon"), std::string::npos);
+  const auto unwritable =
+      quantize_file(path("in.gguf"), path("out.gguf"), {.type = TensorType::q2_k});
+  ASSERT_FALSE(unwritable);
+  EXPECT_EQ(unwritable.error().code, ErrorCode::invalid_argument);
 }
 
 TEST_F(Quantize, EachMatrixIsQuantisedAndTheRestKept) {
@@ -237,7 +261,7 @@ TEST_F(Quantize, RefusesPartsAndBareVocabularies) {
   ASSERT_TRUE(writer.write(path("part.gguf")));
   const auto part = quantize_file(path("part.gguf"), path("out.gguf"), {});
   ASSERT_FALSE(part);
-  EXPECT_EQ(part.error().code, ErrorCode::unsupported);
+  EXPECT_EQ(part.error().code, ErrorCode::invalid_format);
   EXPECT_FALSE(quantize_file(path("absent.gguf"), path("out.gguf"), {}));
   EXPECT_EQ(n_files(), 2U);
 }

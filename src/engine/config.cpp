@@ -9,9 +9,29 @@
 namespace wattle::engine {
 namespace {
 
-constexpr std::array kArchitectures = {
-    Architecture{"llama", "RMSNorm, grouped-query attention with interleaved RoPE, SwiGLU"},
-};
+using Norm = Architecture::Norm;
+using Rope = Architecture::Rope;
+using Gate = Architecture::Gate;
+using Window = Architecture::Window;
+
+// Biases, RoPE factors and a separate output head are recognised by their tensors.
+constexpr auto kArchitectures = std::to_array<Architecture>({
+    // Llama 2 and 3, TinyLlama, Mistral, SmolLM
+    {.name = "llama", .rope = Rope::interleaved},
+    {.name = "qwen2"},
+    {.name = "qwen3", .head_norms = true},
+    {.name = "phi3", .fused_qkv = true, .fused_gate_up = true},
+    {.name = "gemma", .gate = Gate::gelu, .scaled_embedding = true},
+    {.name = "gemma2",
+     .gate = Gate::gelu,
+     .window = Window::every_other_layer,
+     .default_window = 4096,
+     .post_norms = true,
+     .scaled_embedding = true,
+     .wide_scale_layers = 46},
+    // StableLM 2 (1.6B)
+    {.name = "stablelm", .norm = Norm::layer},
+});
 
 // Far above every model there is; keeps products of sizes within 64 bits.
 constexpr std::uint64_t kMaxSize = 1U << 24U;
@@ -48,6 +68,18 @@ class ConfigReader {
       return bad(key, fmt::format("is {}; it must be a positive number", value));
     }
     return static_cast<float>(value);
+  }
+
+  // 0: absent.
+  [[nodiscard]] Result<float> cap(const std::string& key) const {
+    WATTLE_TRY(const auto found, file_.get_float(prefix_ + key));
+    if (!found) return 0.0F;
+    return positive(key, 0.0);
+  }
+
+  [[nodiscard]] Result<bool> flag(const std::string& key) const {
+    WATTLE_TRY(const auto found, file_.get_bool(prefix_ + key));
+    return found.value_or(false);
   }
 
   [[nodiscard]] Result<std::uint64_t> count(const std::string& key) const {
@@ -105,24 +137,41 @@ Status read_rope(const ConfigReader& reader, ModelConfig& config) {
     WATTLE_TRY(config.rope_linear_scale, reader.positive("rope.scale_linear", 1.0));
   } else if (scaling == "linear") {
     WATTLE_TRY(config.rope_linear_scale, reader.positive("rope.scaling.factor", 1.0));
-  } else {
+  } else if (scaling != "longrope") {
     return reader.bad("rope.scaling.type",
-                      fmt::format("is '{}'; supported are none and linear", scaling),
+                      fmt::format("is '{}'; supported are none, linear and longrope", scaling),
                       ErrorCode::unsupported);
   }
+  WATTLE_TRY(config.rope_magnitude, reader.positive("rope.scaling.attn_factor", 1.0));
+  WATTLE_TRY(config.rope_original_context,
+             reader.size("rope.scaling.original_context_length", config.context_length));
   return {};
 }
 
-Status refuse_unsupported(const ConfigReader& reader, const ModelConfig& config) {
+Status read_attention(const ConfigReader& reader, const Architecture& architecture,
+                      ModelConfig& config) {
+  WATTLE_TRY(config.attention_softcap, reader.cap("attn_logit_softcapping"));
+  WATTLE_TRY(config.logit_softcap, reader.cap("final_logit_softcapping"));
+  WATTLE_TRY(const auto window, reader.count("attention.sliding_window"));
+  const std::uint64_t size = window != 0 ? window : architecture.default_window;
+  if (size != 0 && size < config.context_length) {
+    config.sliding_window = static_cast<std::uint32_t>(size);
+  }
+  const bool wide = architecture.wide_scale_layers == config.n_layers;
+  const auto width = static_cast<float>(wide ? config.d_model / config.n_heads : config.head_dim);
+  config.attention_scale = 1.0F / std::sqrt(width);
+  return {};
+}
+
+Status refuse_unsupported(const ConfigReader& reader) {
   WATTLE_TRY(const auto experts, reader.count("expert_count"));
   if (experts != 0) {
     return reader.bad("expert_count", fmt::format("is {}: mixtures of experts", experts),
                       ErrorCode::unsupported);
   }
-  WATTLE_TRY(const auto window, reader.count("attention.sliding_window"));
-  if (window != 0 && window < config.context_length) {
-    return reader.bad("attention.sliding_window",
-                      fmt::format("is {}: attention over a window", window),
+  WATTLE_TRY(const auto parallel, reader.flag("use_parallel_residual"));
+  if (parallel) {
+    return reader.bad("use_parallel_residual", "is true: parallel branches",
                       ErrorCode::unsupported);
   }
   return {};
@@ -158,10 +207,19 @@ Result<ModelConfig> read_config(const GgufFile& file) {
   WATTLE_TRY(config.d_model, reader.size("embedding_length"));
   WATTLE_TRY(config.d_ff, reader.size("feed_forward_length"));
   WATTLE_TRY(config.context_length, reader.size("context_length"));
-  WATTLE_TRY(config.rms_epsilon, reader.positive("attention.layer_norm_rms_epsilon", 1e-5));
+  const Architecture& architecture = *find_architecture(config.architecture);
+  WATTLE_TRY(config.norm_epsilon,
+             reader.positive(architecture.norm == Norm::rms ? "attention.layer_norm_rms_epsilon"
+                                                            : "attention.layer_norm_epsilon",
+                             1e-5));
   WATTLE_CHECK(read_heads(reader, config));
   WATTLE_CHECK(read_rope(reader, config));
-  WATTLE_CHECK(refuse_unsupported(reader, config));
+  WATTLE_CHECK(read_attention(reader, architecture, config));
+  WATTLE_CHECK(refuse_unsupported(reader));
+  // Set where weights come as Hugging Face has them: GGUF files of the llama architecture hold
+  // queries and keys in another order.
+  WATTLE_TRY(const auto half_split, file.get_bool("wattle.rope_half_split"));
+  config.rope_half_split = half_split.value_or(architecture.rope == Rope::half_split);
   const TensorInfo* embedding = file.find_tensor("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2) {
     return fail(

@@ -13,6 +13,17 @@ namespace {
 constexpr std::size_t kSerialPositions = 8;
 constexpr std::size_t kMaxQueries = 8;  // heads per attention call
 
+void normalize(const Transformer& model, const float* x, const NormWeights& weights, float* out) {
+  const ModelConfig& config = model.config();
+  const Kernels& kernels = *model.compute().kernels;
+  if (model.architecture().norm == Architecture::Norm::rms) {
+    kernels.rms_norm(x, weights.weight.data(), config.norm_epsilon, config.d_model, out);
+  } else {
+    kernels.layer_norm(x, weights.weight.data(), weights.bias.data(), config.norm_epsilon,
+                       config.d_model, out);
+  }
+}
+
 // One forward pass; holds what all its steps need.
 class Pass {
  public:
@@ -22,6 +33,7 @@ class Pass {
         config_(model_.config()),
         compute_(model_.compute()),
         kernels_(*compute_.kernels),
+        architecture_(model_.architecture()),
         s_(session.scratch(n)),
         n_(n),
         start_(session.position()) {}
@@ -33,12 +45,17 @@ class Pass {
       dequantize_row(table.type, {table.rows + row * table.row_bytes, table.row_bytes},
                      {&s_.hidden[t * config_.d_model], config_.d_model});
     }
-    const std::vector<double>& frequencies = model_.rope_frequencies();
+    if (architecture_.scaled_embedding) {
+      const float scale = std::sqrt(static_cast<float>(config_.d_model));
+      for (std::size_t i = 0; i < n_ * config_.d_model; ++i) s_.hidden[i] *= scale;
+    }
+    const std::vector<double>& frequencies = model_.rope_frequencies(session_.context());
+    const double magnitude = config_.rope_magnitude;
     for (std::size_t t = 0; t < n_; ++t) {
       for (std::size_t i = 0; i < frequencies.size(); ++i) {
         const double angle = static_cast<double>(start_ + t) * frequencies[i];
-        s_.cosine[t * frequencies.size() + i] = static_cast<float>(std::cos(angle));
-        s_.sine[t * frequencies.size() + i] = static_cast<float>(std::sin(angle));
+        s_.cosine[t * frequencies.size() + i] = static_cast<float>(magnitude * std::cos(angle));
+        s_.sine[t * frequencies.size() + i] = static_cast<float>(magnitude * std::sin(angle));
       }
     }
   }
@@ -52,8 +69,11 @@ class Pass {
                                  Product{&layer.q, s_.q.data(), d_q()}};
     multiply(compute_, std::span(products).first(with_q ? 3 : 2), s_.normed.data(), n_, s_.matmul);
     for_each_position([&](std::size_t t) {
-      rotate(&s_.k[t * d_kv()], config_.n_kv_heads, t);
-      if (with_q) rotate(&s_.q[t * d_q()], config_.n_heads, t);
+      add_bias(layer.v_bias, &s_.v[t * d_kv()]);
+      prepare_heads(&s_.k[t * d_kv()], config_.n_kv_heads, t, layer.k_bias, layer.k_norm);
+      if (with_q) {
+        prepare_heads(&s_.q[t * d_q()], config_.n_heads, t, layer.q_bias, layer.q_norm);
+      }
     });
     for (std::size_t t = 0; t < n_; ++t) {
       session_.cache().store(kernels_, index, start_ + t, &s_.k[t * d_kv()], &s_.v[t * d_kv()]);
@@ -73,10 +93,11 @@ class Pass {
     } else {
       compute_.pool->for_each(items, work);
     }
-    add_product(layer.attention_out, s_.attended.data() + first * d_q(), first);
+    add_product(layer.attention_out, s_.attended.data() + first * d_q(), first,
+                layer.post_attention_norm);
   }
 
-  // hidden += W_down · (silu(W_gate·h) · W_up·h)
+  // hidden += W_down · (gate(W_gate·h) · W_up·h)
   void feed_forward(std::size_t index, std::size_t first) {
     const LayerWeights& layer = model_.weights().layers[index];
     const std::size_t d_ff = config_.d_ff;
@@ -85,9 +106,12 @@ class Pass {
                                  Product{&layer.up, &s_.up[first * d_ff], d_ff}};
     multiply(compute_, products, &s_.normed[first * config_.d_model], n_ - first, s_.matmul);
     for_each_position([&](std::size_t t) {
-      if (t >= first) kernels_.silu_multiply(&s_.gate[t * d_ff], &s_.up[t * d_ff], d_ff);
+      if (t < first) return;
+      const auto gated = architecture_.gate == Architecture::Gate::silu ? kernels_.silu_multiply
+                                                                        : kernels_.gelu_multiply;
+      gated(&s_.gate[t * d_ff], &s_.up[t * d_ff], d_ff);
     });
-    add_product(layer.down, &s_.gate[first * d_ff], first);
+    add_product(layer.down, &s_.gate[first * d_ff], first, layer.post_ffn_norm);
   }
 
   [[nodiscard]] const float* hidden(std::size_t t) const { return &s_.hidden[t * config_.d_model]; }
@@ -107,21 +131,39 @@ class Pass {
     }
   }
 
-  void norm(const std::vector<float>& weight, std::size_t first) {
+  void norm(const NormWeights& weights, std::size_t first) {
     const std::size_t d = config_.d_model;
     for_each_position([&](std::size_t t) {
-      if (t < first) return;
-      kernels_.rms_norm(&s_.hidden[t * d], weight.data(), config_.rms_epsilon, d,
-                        &s_.normed[t * d]);
+      if (t >= first) normalize(model_, &s_.hidden[t * d], weights, &s_.normed[t * d]);
     });
   }
 
-  void rotate(float* heads, std::size_t n_heads, std::size_t t) {
+  void add_bias(const Vector& bias, float* row) {
+    if (!bias.empty()) kernels_.add(row, bias.data(), bias.size());
+  }
+
+  // Bias, norm of each head and rotation.
+  void prepare_heads(float* heads, std::size_t n_heads, std::size_t t, const Vector& bias,
+                     const Vector& head_norm) {
+    add_bias(bias, heads);
     const std::size_t n_pairs = config_.rope_dims / 2;
+    const auto rotate =
+        config_.rope_half_split ? kernels_.rope_half_split : kernels_.rope_interleaved;
     for (std::size_t h = 0; h < n_heads; ++h) {
-      kernels_.rope_interleaved(heads + h * config_.head_dim, &s_.cosine[t * n_pairs],
-                                &s_.sine[t * n_pairs], n_pairs);
+      float* head = heads + h * config_.head_dim;
+      if (!head_norm.empty()) {
+        kernels_.rms_norm(head, head_norm.data(), config_.norm_epsilon, config_.head_dim, head);
+      }
+      rotate(head, &s_.cosine[t * n_pairs], &s_.sine[t * n_pairs], n_pairs);
     }
+  }
+
+  // The first position that position `p` sees in layer `index`.
+  [[nodiscard]] std::size_t window_begin(std::size_t index, std::size_t p) const {
+    const std::size_t window = config_.sliding_window;
+    const bool whole =
+        architecture_.window == Architecture::Window::every_other_layer && index % 2 == 1;
+    return window == 0 || whole || p < window ? 0 : p + 1 - window;
   }
 
   // The query heads that share one KV head, at one position.
@@ -135,8 +177,10 @@ class Pass {
     args.value_stride = cache.value_stride();
     args.f16 = cache.is_f16();
     args.n_positions = start_ + t + 1;
+    args.first_position = window_begin(index, start_ + t);
     args.head_dim = config_.head_dim;
-    args.scale = 1.0F / std::sqrt(static_cast<float>(config_.head_dim));
+    args.scale = config_.attention_scale;
+    args.softcap = config_.attention_softcap;
     args.scores = &s_.scores[thread * kMaxQueries * s_.score_stride];
     args.score_stride = s_.score_stride;
     args.out_stride = config_.head_dim;
@@ -149,13 +193,19 @@ class Pass {
     }
   }
 
-  // hidden += matrix · x for positions first … n − 1; x: [n − first, matrix.n_cols]
-  void add_product(const Matrix& matrix, const float* x, std::size_t first) {
+  // hidden += norm(matrix · x) for positions first … n − 1; x: [n − first, matrix.n_cols]
+  void add_product(const Matrix& matrix, const float* x, std::size_t first,
+                   const Vector& post_norm) {
     const std::size_t d = config_.d_model;
     const std::array products = {Product{&matrix, &s_.projected[first * d], d}};
     multiply(compute_, products, x, n_ - first, s_.matmul);
     for_each_position([&](std::size_t t) {
-      if (t >= first) kernels_.add(&s_.hidden[t * d], &s_.projected[t * d], d);
+      if (t < first) return;
+      float* row = &s_.projected[t * d];
+      if (!post_norm.empty()) {
+        kernels_.rms_norm(row, post_norm.data(), config_.norm_epsilon, d, row);
+      }
+      kernels_.add(&s_.hidden[t * d], row, d);
     });
   }
 
@@ -164,6 +214,7 @@ class Pass {
   const ModelConfig& config_;
   const Compute& compute_;
   const Kernels& kernels_;
+  const Architecture& architecture_;
   Scratch& s_;
   std::size_t n_;
   std::size_t start_;
@@ -205,12 +256,14 @@ void output_head(SessionState& session, const float* hidden, std::size_t n, floa
   const ModelConfig& config = model.config();
   Scratch& s = session.scratch(n);
   for (std::size_t t = 0; t < n; ++t) {
-    model.compute().kernels->rms_norm(hidden + t * config.d_model,
-                                      model.weights().output_norm.data(), config.rms_epsilon,
-                                      config.d_model, &s.normed[t * config.d_model]);
+    normalize(model, hidden + t * config.d_model, model.weights().output_norm,
+              &s.normed[t * config.d_model]);
   }
   const std::array products = {Product{&model.weights().output, logits, config.n_vocab}};
   multiply(model.compute(), products, s.normed.data(), n, s.matmul);
+  if (config.logit_softcap > 0.0F) {
+    model.compute().kernels->soft_cap(logits, config.logit_softcap, n * config.n_vocab);
+  }
 }
 
 }  // namespace wattle::engine

@@ -79,6 +79,8 @@ const std::vector<Case> kCases = {
     {"OneKvHead",
      {.type = TensorType::q8_0, .n_heads = 12, .n_kv_heads = 1, .head_dim = 8, .rope_dims = 8}},
     {"NoGrouping", {.type = TensorType::q4_0, .n_kv_heads = 4}},
+    {"Gemma2", {.type = TensorType::f16, .tied = true, .gemma2 = true}},
+    {"Gemma2Quantized", {.type = TensorType::q8_0, .n_layers = 2, .tied = true, .gemma2 = true}},
 };
 
 class ForwardTest : public testing::TestWithParam<Case> {

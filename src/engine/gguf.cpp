@@ -21,11 +21,11 @@ std::size_t GgufArray::size() const {
   return std::visit([](const auto& list) { return list.size(); }, values);
 }
 
-Result<GgufFile> GgufFile::open(const std::filesystem::path& path) {
+Result<GgufFile> GgufFile::open_one(const std::filesystem::path& path) {
   WATTLE_TRY(MappedFile mapped, MappedFile::open(path));
   auto mapping = std::make_shared<const MappedFile>(std::move(mapped));
   WATTLE_TRY(GgufFile file, parse(mapping->bytes(), path.string()));
-  file.mapping_ = std::move(mapping);
+  file.parts_[0].owner = std::move(mapping);
   return file;
 }
 
@@ -33,8 +33,26 @@ Result<GgufFile> GgufFile::parse(std::span<const std::byte> bytes, const std::st
   return GgufParser(bytes, source).parse();
 }
 
+GgufFile GgufFile::assemble(GgufContent content) {
+  GgufFile file;
+  file.version_ = 3;
+  file.source_ = std::move(content.source);
+  file.metadata_ = std::move(content.metadata);
+  file.tensors_ = std::move(content.tensors);
+  file.parts_ = std::move(content.parts);
+  for (std::size_t i = 0; i < file.metadata_.size(); ++i) {
+    file.metadata_index_.emplace(file.metadata_[i].first, i);
+  }
+  for (std::size_t i = 0; i < file.tensors_.size(); ++i) {
+    file.tensor_index_.emplace(file.tensors_[i].name, i);
+  }
+  return file;
+}
+
 std::size_t GgufFile::file_bytes() const {
-  return bytes_.size();
+  std::size_t bytes = 0;
+  for (const GgufPart& part : parts_) bytes += part.bytes.size();
+  return bytes;
 }
 
 const GgufValue* GgufFile::find(std::string_view key) const {
@@ -48,7 +66,8 @@ const TensorInfo* GgufFile::find_tensor(std::string_view name) const {
 }
 
 std::span<const std::byte> GgufFile::tensor_bytes(const TensorInfo& tensor) const {
-  return bytes_.subspan(data_offset_ + tensor.offset, tensor.n_bytes);
+  const GgufPart& part = parts_[tensor.part];
+  return part.bytes.subspan(part.data_offset + tensor.offset, tensor.n_bytes);
 }
 
 namespace {
@@ -121,14 +140,6 @@ Result<std::string> GgufFile::require_string(std::string_view key) const {
 const GgufArray* GgufFile::find_array(std::string_view key) const {
   const GgufValue* value = find(key);
   return value == nullptr ? nullptr : std::get_if<GgufArray>(&value->value);
-}
-
-Status GgufFile::require_whole() const {
-  WATTLE_TRY(const auto count, get_uint("split.count"));
-  if (count.value_or(1) <= 1) return {};
-  return fail(ErrorCode::unsupported,
-              fmt::format("{} is one of the {} files of a split model", source_, *count),
-              "Merge the parts into one GGUF file first.");
 }
 
 }  // namespace wattle::engine

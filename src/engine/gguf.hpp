@@ -66,18 +66,40 @@ struct TensorInfo {
   std::uint64_t n_elements = 0;
   std::uint64_t n_bytes = 0;
   std::uint64_t offset = 0;  // from the start of the data section
+  std::size_t part = 0;      // which file of a split model
+};
+
+// One file's bytes, or memory, that tensors lie in.
+struct GgufPart {
+  std::shared_ptr<const void> owner;
+  std::span<const std::byte> bytes;
+  std::size_t data_offset = 0;
+};
+
+// What a GGUF file says, from another source (hf/hf_folder.hpp).
+struct GgufContent {
+  std::string source;
+  std::vector<std::pair<std::string, GgufValue>> metadata;
+  std::vector<TensorInfo> tensors;  // within their parts, of distinct names
+  std::vector<GgufPart> parts;
 };
 
 class GgufFile {
  public:
+  // Any one of the files of a split model opens all of them; they must lie in one folder under
+  // their names (…-00001-of-00003.gguf). Metadata is the first file's.
   static Result<GgufFile> open(const std::filesystem::path& path);
   // Parses bytes that outlive the object (fuzzing, tests); `source` names them in errors.
   static Result<GgufFile> parse(std::span<const std::byte> bytes, const std::string& source);
 
+  // Precondition: keys and names are distinct, tensors lie within their parts.
+  static GgufFile assemble(GgufContent content);
+
   [[nodiscard]] std::uint32_t version() const { return version_; }
   [[nodiscard]] std::size_t alignment() const { return alignment_; }
   [[nodiscard]] const std::string& source() const { return source_; }
-  [[nodiscard]] std::size_t file_bytes() const;
+  [[nodiscard]] std::size_t file_bytes() const;  // of all parts
+  [[nodiscard]] std::size_t n_files() const { return parts_.size(); }
 
   // Metadata in file order.
   [[nodiscard]] std::span<const std::pair<std::string, GgufValue>> metadata() const {
@@ -101,16 +123,15 @@ class GgufFile {
   // The tensor's bytes inside the mapping; valid as long as this object (or a move of it) lives.
   [[nodiscard]] std::span<const std::byte> tensor_bytes(const TensorInfo& tensor) const;
 
-  // An error if this file is one part of a model that is split over several files.
-  [[nodiscard]] Status require_whole() const;
-
  private:
-  std::shared_ptr<const MappedFile> mapping_;
-  std::span<const std::byte> bytes_;
+  static Result<GgufFile> open_one(const std::filesystem::path& path);
+  // Takes over the tensors of another part.
+  Status append(GgufFile&& part);
+
+  std::vector<GgufPart> parts_ = {{}};
   std::string source_;
   std::uint32_t version_ = 0;
   std::size_t alignment_ = 32;
-  std::size_t data_offset_ = 0;
   std::vector<std::pair<std::string, GgufValue>> metadata_;
   std::vector<TensorInfo> tensors_;
   struct Hash {

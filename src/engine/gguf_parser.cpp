@@ -105,7 +105,7 @@ Result<std::string> GgufParser::read_string(std::uint64_t limit) {
 }
 
 Result<GgufFile> GgufParser::parse() {
-  file_.bytes_ = bytes_;
+  file_.parts_[0].bytes = bytes_;
   file_.source_ = source_;
   WATTLE_CHECK(parse_header());
   WATTLE_CHECK(parse_metadata());
@@ -326,7 +326,7 @@ Status GgufParser::parse_tensor_table() {
     file_.tensors_.push_back(std::move(tensor));
   }
   const std::size_t mask = file_.alignment_ - 1;
-  file_.data_offset_ = (position_ + mask) & ~mask;
+  file_.parts_[0].data_offset = (position_ + mask) & ~mask;
   return {};
 }
 
@@ -379,7 +379,7 @@ Status GgufParser::check_tensor_regions() const {
         kDownloadAgain);
   };
   const std::uint64_t data_bytes =
-      bytes_.size() > file_.data_offset_ ? bytes_.size() - file_.data_offset_ : 0;
+      bytes_.size() > file_.parts_[0].data_offset ? bytes_.size() - file_.parts_[0].data_offset : 0;
   std::vector<const TensorInfo*> by_offset;
   for (const auto& tensor : file_.tensors_) {
     if (tensor.offset % file_.alignment_ != 0) {

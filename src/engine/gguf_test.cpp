@@ -185,24 +185,16 @@ TEST(GgufWriter, AFailedWriteKeepsTheOldFile) {
   EXPECT_EQ(nowhere.error().code, ErrorCode::not_found);
 }
 
-TEST(Gguf, EveryReferenceFileOpensOrNamesItsUnsupportedType) {
+TEST(Gguf, EveryReferenceFileOpens) {
   if (!std::filesystem::exists(shared_data())) GTEST_SKIP() << "no reference data here";
   int opened = 0;
-  int refused = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(shared_data())) {
     if (entry.path().extension() != ".gguf") continue;
     const auto file = GgufFile::open(entry.path());
-    if (file) {
-      ++opened;
-      continue;
-    }
-    ++refused;
-    EXPECT_EQ(file.error().code, ErrorCode::unsupported) << file.error().message();
-    EXPECT_NE(file.error().what.find("is not supported yet"), std::string::npos)
-        << file.error().message();
+    EXPECT_TRUE(file) << file.error().message();
+    ++opened;
   }
-  EXPECT_GE(opened, 17);
-  EXPECT_GT(refused, 0);
+  EXPECT_GE(opened, 27);
 }
 
 }  // namespace

@@ -89,8 +89,6 @@ TEST_F(LoadTest, WhatIsNotSupportedIsNamed) {
   EXPECT_NE(architecture.find("mamba"), std::string::npos);
   EXPECT_NE(architecture.find("llama"), std::string::npos) << architecture;
   EXPECT_NE(error_with("llama.expert_count", 8).find("expert_count"), std::string::npos);
-  EXPECT_NE(error_with("llama.attention.sliding_window", 16).find("sliding_window"),
-            std::string::npos);
   EXPECT_NE(error_after([](GgufWriter& w) {
               w.set_string("llama.rope.scaling.type", "yarn");
             }).find("yarn"),
@@ -111,11 +109,6 @@ TEST_F(LoadTest, AVocabularyOfAnotherSizeIsRefused) {
     w.set_ints32("tokenizer.ggml.token_type", {2, 3, 3});
   });
   EXPECT_NE(message.find("3 tokens"), std::string::npos) << message;
-}
-
-TEST_F(LoadTest, APartOfASplitModelIsRefused) {
-  const auto message = error_with("split.count", 3);
-  EXPECT_NE(message.find("one of the 3 files"), std::string::npos) << message;
 }
 
 TEST_F(LoadTest, NotAModelAndNoFileAreErrors) {

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "engine/quant.hpp"
+#include "engine/quant/blocks.hpp"
 
 namespace wattle::engine {
 namespace {
@@ -16,8 +17,25 @@ constexpr std::size_t kSerialWork = 1U << 20U;
 // Rows a thread takes at a time.
 constexpr std::size_t kItemRows = 128;
 
-constexpr std::size_t group_bytes(TensorType type) {
-  return type == TensorType::q4_0 ? 256 : 512;
+// How a block format is packed.
+PackedType packed_type(const BlockFormat& format) {
+  if (format.halves) {
+    return format.has_mins ? PackedType::q8_halves_min : PackedType::q8_halves;
+  }
+  if (format.has_mins) return format.nibbles ? PackedType::q4_min : PackedType::q8_min;
+  return format.nibbles ? PackedType::q4 : PackedType::q8;
+}
+
+// Of one block of 32 columns of a row group.
+struct GroupLayout {
+  std::size_t quant_bytes;
+  std::size_t n_scales;  // the minima included
+};
+GroupLayout layout_of(TensorType type) {
+  const BlockFormat& format = *block_format(type);
+  const bool nibbles = format.nibbles && !format.halves;
+  return {nibbles ? 256U : 512U,
+          kRowGroup * (format.halves ? 2U : 1U) * (format.has_mins ? 2U : 1U)};
 }
 
 std::size_t groups_of(std::size_t n_rows) {
@@ -46,12 +64,53 @@ void pack_group(const Matrix& matrix, std::size_t group, std::uint8_t* quants,
   const std::size_t block_bytes = info(Type).block_bytes;
   const std::size_t first = group * kRowGroup;
   const std::size_t n_rows = std::min(kRowGroup, matrix.n_rows - first);
+  const std::size_t quant_bytes = layout_of(Type).quant_bytes;
   for (std::size_t b = 0; b < n_blocks; ++b) {
     const std::byte* block = matrix.rows + first * matrix.row_bytes + b * block_bytes;
     for (std::size_t r = 0; r < n_rows; ++r) {
       pack_block<Type>(block + r * matrix.row_bytes, r,
-                       quants + (group * n_blocks + b) * group_bytes(Type),
+                       quants + (group * n_blocks + b) * quant_bytes,
                        scales + (group * n_blocks + b) * kRowGroup);
+    }
+  }
+}
+
+// Any format, one sub-block of one row; `quants` and `scales` are those of the group's block.
+void pack_sub_block(const BlockFormat& format, const SubBlock& from, std::size_t row,
+                    std::uint8_t* quants, std::uint16_t* scales) {
+  const auto at = [row](std::size_t column) { return 64 * (column / 4) + 4 * row + column % 4; };
+  if (format.nibbles && !format.halves) {
+    for (std::size_t c = 0; c < kQuantBlock / 2; ++c) {
+      quants[at(c)] = static_cast<std::uint8_t>(from.q[c] | (from.q[c + 16] << 4U));
+    }
+  } else {
+    const int offset = format.has_mins ? 0 : 128 - format.zero;
+    for (std::size_t c = 0; c < kQuantBlock; ++c) {
+      quants[at(c)] = static_cast<std::uint8_t>(from.q[c] + offset);
+    }
+  }
+  const std::size_t n_parts = format.halves ? 2 : 1;
+  for (std::size_t h = 0; h < n_parts; ++h) {
+    scales[h * kRowGroup + row] = f32_to_f16(from.scale[h]);
+    if (format.has_mins) scales[(n_parts + h) * kRowGroup + row] = f32_to_f16(from.min[h]);
+  }
+}
+
+void pack_group_of_any(const Matrix& matrix, std::size_t group, std::uint8_t* quants,
+                       std::uint16_t* scales) {
+  const BlockFormat& format = *block_format(matrix.type);
+  const TensorTypeInfo& type = info(matrix.type);
+  const GroupLayout layout = layout_of(matrix.type);
+  const std::size_t n_blocks = matrix.n_cols / kQuantBlock;
+  const std::size_t n_subs = type.block_elements / kSubBlock;
+  const std::size_t first = group * kRowGroup;
+  SubBlock sub_block;
+  for (std::size_t r = 0; r < std::min(kRowGroup, matrix.n_rows - first); ++r) {
+    const std::byte* row = matrix.rows + (first + r) * matrix.row_bytes;
+    for (std::size_t b = 0; b < n_blocks; ++b) {
+      format.read(row + b / n_subs * type.block_bytes, b % n_subs, sub_block);
+      pack_sub_block(format, sub_block, r, quants + (group * n_blocks + b) * layout.quant_bytes,
+                     scales + (group * n_blocks + b) * layout.n_scales);
     }
   }
 }
@@ -65,11 +124,12 @@ FloatRows float_rows(const Matrix& matrix, std::size_t begin, std::size_t end) {
 }
 
 PackedRows packed_rows(const Matrix& matrix, std::size_t begin, std::size_t end) {
+  const GroupLayout layout = layout_of(matrix.type);
   const std::size_t n_blocks = matrix.n_cols / kQuantBlock;
   const std::size_t group = begin / kRowGroup;
-  return {matrix.type == TensorType::q4_0 ? PackedType::q4 : PackedType::q8,
-          matrix.quants + group * n_blocks * group_bytes(matrix.type),
-          matrix.scales + group * n_blocks * kRowGroup,
+  return {packed_type(*block_format(matrix.type)),
+          matrix.quants + group * n_blocks * layout.quant_bytes,
+          matrix.scales + group * n_blocks * layout.n_scales,
           groups_of(end - begin),
           n_blocks,
           end - begin};
@@ -121,7 +181,7 @@ class Multiplication {
                                         out + t * product.out_stride, product.out_stride);
         t += width;
       }
-    } else if (can_pack(matrix.type)) {
+    } else if (is_block_type(matrix.type)) {
       dequantized_rows(product, begin, end, thread);
     } else {
       compute_.kernels->matmul_float(float_rows(matrix, begin, end), x_, n_cols_, n_tokens_, out,
@@ -163,12 +223,14 @@ class Multiplication {
 }  // namespace
 
 bool can_pack(TensorType type) {
-  return type == TensorType::q4_0 || type == TensorType::q8_0;
+  return is_block_type(type);
 }
 
 std::size_t packed_bytes(TensorType type, std::size_t n_rows, std::size_t n_cols) {
+  const GroupLayout layout = layout_of(type);
   const std::size_t n_blocks = groups_of(n_rows) * (n_cols / kQuantBlock);
-  const std::size_t bytes = n_blocks * (group_bytes(type) + kRowGroup * sizeof(std::uint16_t));
+  const std::size_t bytes =
+      n_blocks * (layout.quant_bytes + layout.n_scales * sizeof(std::uint16_t));
   return (bytes + 63) / 64 * 64;
 }
 
@@ -177,17 +239,23 @@ void pack(Matrix& matrix, std::byte* memory, ThreadPool& pool) {
   const std::size_t n_groups = groups_of(matrix.n_rows);
   const std::size_t n_blocks = matrix.n_cols / kQuantBlock;
   auto* quants = reinterpret_cast<std::uint8_t*>(memory);
-  auto* scales =
-      reinterpret_cast<std::uint16_t*>(memory + n_groups * n_blocks * group_bytes(matrix.type));
+  auto* scales = reinterpret_cast<std::uint16_t*>(memory + n_groups * n_blocks *
+                                                               layout_of(matrix.type).quant_bytes);
   pool.for_each(n_groups, [&](std::size_t group, std::size_t) {
     if (matrix.type == TensorType::q4_0) {
       pack_group<TensorType::q4_0>(matrix, group, quants, scales);
-    } else {
+    } else if (matrix.type == TensorType::q8_0) {
       pack_group<TensorType::q8_0>(matrix, group, quants, scales);
+    } else {
+      pack_group_of_any(matrix, group, quants, scales);
     }
   });
   matrix.quants = quants;
   matrix.scales = scales;
+}
+
+PackedRows packed_rows(const Matrix& matrix) {
+  return packed_rows(matrix, 0, matrix.n_rows);
 }
 
 void multiply(const Compute& compute, std::span<const Product> products, const float* x,
@@ -203,7 +271,7 @@ void multiply(const Compute& compute, std::span<const Product> products, const f
     n_rows += product.matrix->n_rows;
     n_items += (product.matrix->n_rows + kItemRows - 1) / kItemRows;
     packed |= product.matrix->is_packed();
-    dequantize |= can_pack(product.matrix->type) && !product.matrix->is_packed();
+    dequantize |= is_block_type(product.matrix->type) && !product.matrix->is_packed();
   }
   if (packed) multiplication.quantize_activations();
   if (dequantize) multiplication.reserve_dequantized();

@@ -1,6 +1,6 @@
 #pragma once
 // A weight matrix [n_rows, n_cols] as the kernels want it: F32, F16 and BF16 rows in place in the
-// file's mapping; Q8_0 and Q4_0 rows copied into interleaved groups (kernels.hpp: PackedRows).
+// file's mapping; rows of block types copied into interleaved groups (kernels.hpp: PackedRows).
 
 #include <cstddef>
 #include <span>
@@ -31,6 +31,9 @@ struct Matrix {
 // Writes the packed copy to `memory` (packed_bytes() of zeros, 64-byte aligned), which must outlive
 // the matrix.
 void pack(Matrix& matrix, std::byte* memory, ThreadPool& pool);
+
+// The packed copy as the kernels want it. Precondition: is_packed().
+[[nodiscard]] PackedRows packed_rows(const Matrix& matrix);
 
 // What a product is computed with. Shared and immutable but for the pool, which locks itself.
 struct Compute {

@@ -25,10 +25,17 @@ struct ModelConfig {
   std::uint32_t head_dim = 0;
   std::uint32_t n_vocab = 0;
   std::uint32_t context_length = 0;
-  float rms_epsilon = 1e-5F;
+  float norm_epsilon = 1e-5F;
   float rope_base = 10000.0F;
   float rope_linear_scale = 1.0F;  // positions are divided by it
+  bool rope_half_split = false;    // pairs are (i, i + n/2), not (2i, 2i + 1)
+  float rope_magnitude = 1.0F;     // rotated queries and keys are multiplied by it (longrope)
+  std::uint32_t rope_original_context = 0;  // beyond it the long factors hold (longrope)
   std::uint32_t rope_dims = 0;
+  float attention_scale = 0.0F;      // of scores: 1/√head_dim in most models
+  float attention_softcap = 0.0F;    // 0: none
+  float logit_softcap = 0.0F;        // 0: none
+  std::uint32_t sliding_window = 0;  // a position sees so many, itself included; 0: all
   bool tied_output = false;
 };
 

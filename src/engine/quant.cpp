@@ -4,91 +4,39 @@
 #include <array>
 #include <bit>
 #include <cassert>
-#include <cmath>
-#include <cstring>
+
+#include "engine/quant/blocks.hpp"
 
 namespace wattle::engine {
 namespace {
 
-constexpr std::size_t kBlock = kQ8BlockElements;
-constexpr std::size_t kQ8Bytes = 34;
-constexpr std::size_t kQ4Bytes = 18;
-
-std::uint16_t load_u16(const std::byte* p) {
-  std::uint16_t value = 0;
-  std::memcpy(&value, p, sizeof value);
-  return value;
-}
+// type, zero, nibbles, halves, mins
+constexpr auto kFormats = std::to_array<BlockFormat>({
+    {TensorType::q4_0, 8, true, false, false, read_q4_0, quantize_q4_0},
+    {TensorType::q4_1, 0, true, false, true, read_q4_1, quantize_q4_1},
+    {TensorType::q5_0, 16, false, false, false, read_q5_0, quantize_q5_0},
+    {TensorType::q5_1, 0, false, false, true, read_q5_1, quantize_q5_1},
+    {TensorType::q8_0, 128, false, false, false, read_q8_0, quantize_q8_0},
+    {TensorType::q2_k, 0, true, true, true, read_q2_k, nullptr},
+    {TensorType::q3_k, 4, true, true, false, read_q3_k, nullptr},
+    {TensorType::q4_k, 0, true, false, true, read_q4_k, quantize_q4_k},
+    {TensorType::q5_k, 0, false, false, true, read_q5_k, nullptr},
+    {TensorType::q6_k, 32, false, true, false, read_q6_k, quantize_q6_k},
+    {TensorType::iq4_nl, 128, false, false, false, read_iq4_nl, nullptr},
+    {TensorType::iq4_xs, 128, false, false, false, read_iq4_xs, nullptr},
+    {TensorType::mxfp4, 128, false, false, false, read_mxfp4, nullptr},
+});
 
 void store_u16(std::byte* p, std::uint16_t value) {
   std::memcpy(p, &value, sizeof value);
 }
 
-// Half away from zero, like std::round, for |x| < 2³⁰; inline and without a library call. The
-// difference x − trunc(x) is exact. NaN and values beyond ±127 (only from non-finite weights, which
-// the callers refuse) are clamped rather than left to undefined behaviour.
-std::int8_t round_to_i8(float x) {
-  if (!(x > -128.0F && x < 128.0F)) return 0;
-  const int whole = static_cast<int>(x);
-  const float rest = x - static_cast<float>(whole);
-  const int rounded = whole + (rest >= 0.5F ? 1 : 0) - (rest <= -0.5F ? 1 : 0);
-  return static_cast<std::int8_t>(std::clamp(rounded, -127, 127));
-}
-
-void quantize_q8_0(const float* x, std::byte* out) {
-  float magnitude = 0.0F;
-  for (std::size_t i = 0; i < kBlock; ++i) magnitude = std::max(magnitude, std::fabs(x[i]));
-  const float d = magnitude / 127.0F;
-  const float inverse = d != 0.0F ? 1.0F / d : 0.0F;
-  store_u16(out, f32_to_f16(d));
-  std::array<std::int8_t, kBlock> q{};
-  for (std::size_t i = 0; i < kBlock; ++i) q[i] = round_to_i8(x[i] * inverse);
-  std::memcpy(out + 2, q.data(), q.size());
-}
-
-void dequantize_q8_0(const std::byte* in, float* out) {
-  const float d = f16_to_f32(load_u16(in));
-  std::array<std::int8_t, kBlock> q{};
-  std::memcpy(q.data(), in + 2, q.size());
-  for (std::size_t i = 0; i < kBlock; ++i) out[i] = d * static_cast<float>(q[i]);
-}
-
-std::uint8_t to_nibble(float scaled) {
-  // Two statements, so that no compiler fuses multiply and add (the reference rounds in between).
-  const float shifted = scaled + 8.5F;
-  if (!(shifted > 0.0F)) return shifted <= 0.0F ? 0 : 8;  // the second: NaN
-  return static_cast<std::uint8_t>(std::min(15.0F, shifted));
-}
-
-void quantize_q4_0(const float* x, std::byte* out) {
-  float magnitude = 0.0F;
-  float extreme = 0.0F;
-  for (std::size_t i = 0; i < kBlock; ++i) {
-    if (std::fabs(x[i]) > magnitude) {
-      magnitude = std::fabs(x[i]);
-      extreme = x[i];
-    }
-  }
-  const float d = extreme / -8.0F;
-  const float inverse = d != 0.0F ? 1.0F / d : 0.0F;
-  store_u16(out, f32_to_f16(d));
-  for (std::size_t i = 0; i < kBlock / 2; ++i) {
-    const float low = x[i] * inverse;
-    const float high = x[i + kBlock / 2] * inverse;
-    out[2 + i] = static_cast<std::byte>(to_nibble(low) | (to_nibble(high) << 4U));
-  }
-}
-
-void dequantize_q4_0(const std::byte* in, float* out) {
-  const float d = f16_to_f32(load_u16(in));
-  for (std::size_t i = 0; i < kBlock / 2; ++i) {
-    const int packed = std::to_integer<int>(in[2 + i]);
-    out[i] = d * static_cast<float>((packed & 15) - 8);
-    out[i + kBlock / 2] = d * static_cast<float>((packed >> 4) - 8);
-  }
-}
-
 }  // namespace
+
+const BlockFormat* block_format(TensorType type) {
+  const auto* found = std::ranges::find(kFormats, type, &BlockFormat::type);
+  return found == kFormats.end() ? nullptr : found;
+}
 
 float f16_to_f32(std::uint16_t half) {
   const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16U;
@@ -133,55 +81,65 @@ std::uint16_t f32_to_bf16(float value) {
   return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U);
 }
 
+bool can_quantize(TensorType type) {
+  const BlockFormat* format = block_format(type);
+  return format == nullptr || format->quantize != nullptr;
+}
+
 void dequantize_row(TensorType type, std::span<const std::byte> bytes, std::span<float> out) {
   const TensorTypeInfo& layout = info(type);
   assert(out.size() % layout.block_elements == 0);
   assert(bytes.size() == out.size() / layout.block_elements * layout.block_bytes);
-  const std::size_t n_blocks = out.size() / layout.block_elements;
   const std::byte* in = bytes.data();
-  switch (type) {
-    case TensorType::f32:
-      if (!out.empty()) std::memcpy(out.data(), in, out.size_bytes());
-      return;
-    case TensorType::f16:
-      for (std::size_t i = 0; i < n_blocks; ++i) out[i] = f16_to_f32(load_u16(in + 2 * i));
-      return;
-    case TensorType::bf16:
-      for (std::size_t i = 0; i < n_blocks; ++i) out[i] = bf16_to_f32(load_u16(in + 2 * i));
-      return;
-    case TensorType::q8_0:
-      for (std::size_t i = 0; i < n_blocks; ++i)
-        dequantize_q8_0(in + kQ8Bytes * i, &out[kBlock * i]);
-      return;
-    case TensorType::q4_0:
-      for (std::size_t i = 0; i < n_blocks; ++i)
-        dequantize_q4_0(in + kQ4Bytes * i, &out[kBlock * i]);
-      return;
+  if (const BlockFormat* format = block_format(type)) {
+    const std::size_t n_subs = layout.block_elements / kSubBlock;
+    SubBlock block;
+    for (std::size_t i = 0; i < out.size(); i += kSubBlock) {
+      const std::size_t sub = i / kSubBlock;
+      format->read(in + sub / n_subs * layout.block_bytes, sub % n_subs, block);
+      for (std::size_t k = 0; k < kSubBlock; ++k) {
+        const auto level = static_cast<float>(block.q[k] - format->zero);
+        out[i + k] = block.scale[k / 16] * level - block.min[k / 16];
+      }
+    }
+  } else if (type == TensorType::f16) {
+    for (float& value : out) {
+      value = f16_to_f32(load<std::uint16_t>(in));
+      in += 2;
+    }
+  } else if (type == TensorType::bf16) {
+    for (float& value : out) {
+      value = bf16_to_f32(load<std::uint16_t>(in));
+      in += 2;
+    }
+  } else if (!out.empty()) {
+    std::memcpy(out.data(), in, out.size_bytes());
   }
 }
 
 void quantize_row(TensorType type, std::span<const float> in, std::span<std::byte> out) {
   const TensorTypeInfo& layout = info(type);
+  assert(can_quantize(type));
   assert(in.size() % layout.block_elements == 0);
   assert(out.size() == in.size() / layout.block_elements * layout.block_bytes);
-  const std::size_t n_blocks = in.size() / layout.block_elements;
   std::byte* to = out.data();
-  switch (type) {
-    case TensorType::f32:
-      if (!in.empty()) std::memcpy(to, in.data(), in.size_bytes());
-      return;
-    case TensorType::f16:
-      for (std::size_t i = 0; i < n_blocks; ++i) store_u16(to + 2 * i, f32_to_f16(in[i]));
-      return;
-    case TensorType::bf16:
-      for (std::size_t i = 0; i < n_blocks; ++i) store_u16(to + 2 * i, f32_to_bf16(in[i]));
-      return;
-    case TensorType::q8_0:
-      for (std::size_t i = 0; i < n_blocks; ++i) quantize_q8_0(&in[kBlock * i], to + kQ8Bytes * i);
-      return;
-    case TensorType::q4_0:
-      for (std::size_t i = 0; i < n_blocks; ++i) quantize_q4_0(&in[kBlock * i], to + kQ4Bytes * i);
-      return;
+  if (const BlockFormat* format = block_format(type)) {
+    for (std::size_t i = 0; i < in.size(); i += layout.block_elements) {
+      format->quantize(&in[i], to);
+      to += layout.block_bytes;
+    }
+  } else if (type == TensorType::f16) {
+    for (const float value : in) {
+      store_u16(to, f32_to_f16(value));
+      to += 2;
+    }
+  } else if (type == TensorType::bf16) {
+    for (const float value : in) {
+      store_u16(to, f32_to_bf16(value));
+      to += 2;
+    }
+  } else if (!in.empty()) {
+    std::memcpy(to, in.data(), in.size_bytes());
   }
 }
 

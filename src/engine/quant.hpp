@@ -1,9 +1,6 @@
 #pragma once
-// Block formats as plain, portable code: the reference that kernels are tested against.
-//   Q8_0: 32 elements: f16 d, 32 × i8 q;             x = d·q           (34 bytes)
-//   Q4_0: 32 elements: f16 d, 16 bytes, low nibbles = elements 0–15, high = 16–31;
-//         x = d·(q − 8)                                                  (18 bytes)
-// Source: GGUF block layouts as documented by ggml; docs/formats/gguf.md.
+// Rows of any tensor type as plain, portable code: the reference that kernels are tested against.
+// Layouts: docs/formats/gguf.md; one block each: quant/blocks.hpp.
 
 #include <cstddef>
 #include <cstdint>
@@ -22,8 +19,10 @@ inline constexpr std::size_t kQ8BlockElements = 32;
 
 // `bytes` holds whole blocks of `out.size()` elements of `type` (checked by assertion).
 void dequantize_row(TensorType type, std::span<const std::byte> bytes, std::span<float> out);
-// Bit for bit what the format's reference quantiser gives (Q8_0: d = max|x|/127, round half away
-// from zero; Q4_0: d = (signed value of largest magnitude)/−8).
+// Is there a quantiser for the type?
+[[nodiscard]] bool can_quantize(TensorType type);
+// Bit for bit what the format's reference quantiser gives (docs/formats/gguf.md). Precondition:
+// can_quantize(type).
 void quantize_row(TensorType type, std::span<const float> in, std::span<std::byte> out);
 
 }  // namespace wattle::engine

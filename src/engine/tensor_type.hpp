@@ -15,8 +15,19 @@ enum class TensorType : std::uint32_t {
   f32 = 0,
   f16 = 1,
   q4_0 = 2,
+  q4_1 = 3,
+  q5_0 = 6,
+  q5_1 = 7,
   q8_0 = 8,
+  q2_k = 10,
+  q3_k = 11,
+  q4_k = 12,
+  q5_k = 13,
+  q6_k = 14,
+  iq4_nl = 20,
+  iq4_xs = 23,
   bf16 = 30,
+  mxfp4 = 39,
 };
 
 struct TensorTypeInfo {
@@ -26,9 +37,11 @@ struct TensorTypeInfo {
   std::size_t block_bytes;
 };
 
-// nullptr-free lookup; an error names ids that are known but unsupported ("Q5_K (13)").
+// nullptr-free lookup; an error names ids that are known but unsupported ("IQ2_XS (17)").
 [[nodiscard]] Result<TensorTypeInfo> tensor_type_info(std::uint32_t type_id);
 [[nodiscard]] const TensorTypeInfo& info(TensorType type);
+// Quantised in blocks, that is, not F32, F16 or BF16.
+[[nodiscard]] bool is_block_type(TensorType type);
 // "q4_0" or "Q4_0" → type.
 [[nodiscard]] std::optional<TensorType> tensor_type_from_name(std::string_view name);
 

@@ -1,12 +1,15 @@
 #pragma once
-// For tests: a small llama model of random weights in a GGUF file, and what it computes, worked out
-// in double precision, position by position, with none of the engine's code but the block formats.
+// For tests: a small llama or gemma2 model of random weights in a GGUF file, and what it computes,
+// worked out in double precision, position by position, with none of the engine's code but the
+// block formats.
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <numbers>
 #include <random>
 #include <string>
 #include <vector>
@@ -32,6 +35,12 @@ struct TestShape {
   bool rope_factors = false;
   float linear_scale = 1.0F;
   bool add_bos = true;
+  // Gemma 2: scaled embedding, GELU, norms after each branch, soft caps, half-split RoPE, a window
+  // of 5 positions on every other layer.
+  bool gemma2 = false;
+  std::size_t window = 5;
+  double attention_softcap = 3.0;
+  double logit_softcap = 6.0;
 };
 
 class TestModel {
@@ -62,6 +71,10 @@ class TestModel {
       add_matrix(prefix + "ffn_gate.weight", shape.d_ff, d, 0.15F);
       add_matrix(prefix + "ffn_up.weight", shape.d_ff, d, 0.15F);
       add_matrix(prefix + "ffn_down.weight", d, shape.d_ff, 0.15F);
+      if (shape.gemma2) {
+        add_vector(prefix + "post_attention_norm.weight", d);
+        add_vector(prefix + "post_ffw_norm.weight", d);
+      }
     }
     set_metadata();
   }
@@ -87,6 +100,9 @@ class TestModel {
           weights_.at("token_embd.weight").begin() +
           static_cast<std::ptrdiff_t>(tokens[p]) * static_cast<std::ptrdiff_t>(shape_.d_model);
       Row x(embedding, embedding + static_cast<std::ptrdiff_t>(shape_.d_model));
+      if (shape_.gemma2) {
+        for (double& v : x) v *= std::sqrt(static_cast<double>(shape_.d_model));
+      }
       for (std::size_t l = 0; l < shape_.n_layers; ++l) {
         const std::string prefix = fmt::format("blk.{}.", l);
         const Row h = norm(x, prefix + "attn_norm.weight");
@@ -94,15 +110,20 @@ class TestModel {
         values[l].push_back(product(prefix + "attn_v.weight", h));
         if (l >= depth[p]) continue;
         const Row q = rotate(product(prefix + "attn_q.weight", h), shape_.n_heads, p);
-        add_to(x, product(prefix + "attn_output.weight", attend(q, keys[l], values[l])));
+        const std::size_t seen = shape_.gemma2 && l % 2 == 0 ? shape_.window : tokens.size();
+        add_branch(x, product(prefix + "attn_output.weight", attend(q, keys[l], values[l], seen)),
+                   prefix + "post_attention_norm.weight");
         const Row f = norm(x, prefix + "ffn_norm.weight");
         Row gate = product(prefix + "ffn_gate.weight", f);
         const Row up = product(prefix + "ffn_up.weight", f);
-        for (std::size_t i = 0; i < gate.size(); ++i) gate[i] *= up[i] / (1.0 + std::exp(-gate[i]));
-        add_to(x, product(prefix + "ffn_down.weight", gate));
+        for (std::size_t i = 0; i < gate.size(); ++i) gate[i] = activation(gate[i]) * up[i];
+        add_branch(x, product(prefix + "ffn_down.weight", gate), prefix + "post_ffw_norm.weight");
         if (l + 1 == logit_layer[p]) {
           result.push_back(product(shape_.tied ? "token_embd.weight" : "output.weight",
                                    norm(x, "output_norm.weight")));
+          if (shape_.gemma2) {
+            for (double& v : result.back()) v = capped(v, shape_.logit_softcap);
+          }
         }
       }
     }
@@ -146,19 +167,27 @@ class TestModel {
 
   void set_metadata() {
     const auto u32 = [](std::size_t n) { return static_cast<std::uint32_t>(n); };
-    writer_.set_string("general.architecture", "llama");
+    const std::string arch = shape_.gemma2 ? "gemma2" : "llama";
+    writer_.set_string("general.architecture", arch);
     writer_.set_string("general.name", "test model");
-    writer_.set_uint32("llama.context_length", u32(shape_.context));
-    writer_.set_uint32("llama.embedding_length", u32(shape_.d_model));
-    writer_.set_uint32("llama.block_count", u32(shape_.n_layers));
-    writer_.set_uint32("llama.feed_forward_length", u32(shape_.d_ff));
-    writer_.set_uint32("llama.attention.head_count", u32(shape_.n_heads));
-    writer_.set_uint32("llama.attention.head_count_kv", u32(shape_.n_kv_heads));
-    writer_.set_uint32("llama.attention.key_length", u32(shape_.head_dim));
-    writer_.set_uint32("llama.attention.value_length", u32(shape_.head_dim));
-    writer_.set_float32("llama.attention.layer_norm_rms_epsilon", 1e-5F);
-    writer_.set_uint32("llama.rope.dimension_count", u32(shape_.rope_dims));
-    writer_.set_float32("llama.rope.freq_base", 10000.0F);
+    writer_.set_uint32(arch + ".context_length", u32(shape_.context));
+    writer_.set_uint32(arch + ".embedding_length", u32(shape_.d_model));
+    writer_.set_uint32(arch + ".block_count", u32(shape_.n_layers));
+    writer_.set_uint32(arch + ".feed_forward_length", u32(shape_.d_ff));
+    writer_.set_uint32(arch + ".attention.head_count", u32(shape_.n_heads));
+    writer_.set_uint32(arch + ".attention.head_count_kv", u32(shape_.n_kv_heads));
+    writer_.set_uint32(arch + ".attention.key_length", u32(shape_.head_dim));
+    writer_.set_uint32(arch + ".attention.value_length", u32(shape_.head_dim));
+    writer_.set_float32(arch + ".attention.layer_norm_rms_epsilon", 1e-5F);
+    writer_.set_uint32(arch + ".rope.dimension_count", u32(shape_.rope_dims));
+    writer_.set_float32(arch + ".rope.freq_base", 10000.0F);
+    if (shape_.gemma2) {
+      writer_.set_uint32("gemma2.attention.sliding_window", u32(shape_.window));
+      writer_.set_float32("gemma2.attn_logit_softcapping",
+                          static_cast<float>(shape_.attention_softcap));
+      writer_.set_float32("gemma2.final_logit_softcapping",
+                          static_cast<float>(shape_.logit_softcap));
+    }
     if (shape_.linear_scale != 1.0F) {
       writer_.set_string("llama.rope.scaling.type", "linear");
       writer_.set_float32("llama.rope.scaling.factor", shape_.linear_scale);
@@ -203,8 +232,15 @@ class TestModel {
     }
     return out;
   }
-  static void add_to(Row& x, const Row& y) {
+  void add_branch(Row& x, Row y, const std::string& post_norm) const {
+    if (shape_.gemma2) y = norm(y, post_norm);
     for (std::size_t i = 0; i < x.size(); ++i) x[i] += y[i];
+  }
+  static double capped(double x, double cap) { return cap * std::tanh(x / cap); }
+  [[nodiscard]] double activation(double x) const {
+    if (!shape_.gemma2) return x / (1.0 + std::exp(-x));
+    return 0.5 * x *
+           (1.0 + std::tanh(std::sqrt(2.0 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
   }
   [[nodiscard]] Row rotate(Row heads, std::size_t n_heads, std::size_t position) const {
     for (std::size_t h = 0; h < n_heads; ++h) {
@@ -216,8 +252,9 @@ class TestModel {
         if (shape_.rope_factors) {
           angle /= static_cast<double>(weights_.at("rope_freqs.weight")[i]);
         }
-        double& a = heads[h * shape_.head_dim + 2 * i];
-        double& b = heads[h * shape_.head_dim + 2 * i + 1];
+        const std::size_t first = h * shape_.head_dim;
+        double& a = heads[first + (shape_.gemma2 ? i : 2 * i)];
+        double& b = heads[first + (shape_.gemma2 ? i + shape_.rope_dims / 2 : 2 * i + 1)];
         const double rotated = a * std::cos(angle) - b * std::sin(angle);
         b = a * std::sin(angle) + b * std::cos(angle);
         a = rotated;
@@ -225,18 +262,22 @@ class TestModel {
     }
     return heads;
   }
+  // `seen`: positions, the last ones, that are looked at.
   [[nodiscard]] Row attend(const Row& q, const std::vector<Row>& keys,
-                           const std::vector<Row>& values) const {
+                           const std::vector<Row>& values, std::size_t seen) const {
+    const std::size_t begin = keys.size() - std::min(seen, keys.size());
     const std::size_t dim = shape_.head_dim;
     Row out(q.size(), 0.0);
     for (std::size_t h = 0; h < shape_.n_heads; ++h) {
       const std::size_t kv = h / (shape_.n_heads / shape_.n_kv_heads) * dim;
       Row weight(keys.size());
       double total = 0;
-      for (std::size_t p = 0; p < keys.size(); ++p) {
+      for (std::size_t p = begin; p < keys.size(); ++p) {
         double score = 0;
         for (std::size_t d = 0; d < dim; ++d) score += q[h * dim + d] * keys[p][kv + d];
-        weight[p] = std::exp(score / std::sqrt(static_cast<double>(dim)));
+        score /= std::sqrt(static_cast<double>(dim));
+        if (shape_.gemma2) score = capped(score, shape_.attention_softcap);
+        weight[p] = std::exp(score);
         total += weight[p];
       }
       for (std::size_t p = 0; p < keys.size(); ++p) {

@@ -34,14 +34,15 @@ void release_pages(std::span<const std::byte> bytes) {
 
 class TransformerLoader {
  public:
-  explicit TransformerLoader(Transformer& model) : model_(model), config_(model.config_) {}
+  explicit TransformerLoader(Transformer& model)
+      : model_(model), config_(model.config_), architecture_(*model.architecture_) {}
 
   Status load_weights() {
     Weights& weights = model_.weights_;
     WATTLE_CHECK(reserve_packed());
     const std::uint64_t d = config_.d_model;
     WATTLE_CHECK(matrix("token_embd.weight", config_.n_vocab, d, false, weights.embedding));
-    WATTLE_CHECK(vector("output_norm.weight", d, weights.output_norm));
+    WATTLE_CHECK(norm("output_norm", weights.output_norm));
     WATTLE_CHECK(matrix(config_.tied_output ? "token_embd.weight" : "output.weight",
                         config_.n_vocab, d, true, weights.output));
     for (std::uint32_t i = 0; i < config_.n_layers; ++i) {
@@ -56,17 +57,50 @@ class TransformerLoader {
   Status layer(std::uint32_t index, LayerWeights& layer) {
     const std::uint64_t d = config_.d_model;
     const std::uint64_t d_q = std::uint64_t{config_.n_heads} * config_.head_dim;
-    const std::uint64_t d_kv = std::uint64_t{config_.n_kv_heads} * config_.head_dim;
     const std::string prefix = fmt::format("blk.{}.", index);
-    WATTLE_CHECK(vector(prefix + "attn_norm.weight", d, layer.attention_norm));
-    WATTLE_CHECK(matrix(prefix + "attn_q.weight", d_q, d, true, layer.q));
-    WATTLE_CHECK(matrix(prefix + "attn_k.weight", d_kv, d, true, layer.k));
-    WATTLE_CHECK(matrix(prefix + "attn_v.weight", d_kv, d, true, layer.v));
+    WATTLE_CHECK(norm(prefix + "attn_norm", layer.attention_norm));
+    WATTLE_CHECK(queries_keys_values(prefix, layer));
     WATTLE_CHECK(matrix(prefix + "attn_output.weight", d, d_q, true, layer.attention_out));
-    WATTLE_CHECK(vector(prefix + "ffn_norm.weight", d, layer.ffn_norm));
-    WATTLE_CHECK(matrix(prefix + "ffn_gate.weight", config_.d_ff, d, true, layer.gate));
-    WATTLE_CHECK(matrix(prefix + "ffn_up.weight", config_.d_ff, d, true, layer.up));
+    WATTLE_CHECK(norm(prefix + "ffn_norm", layer.ffn_norm));
+    if (architecture_.post_norms) {
+      WATTLE_CHECK(vector(prefix + "post_attention_norm.weight", d, layer.post_attention_norm));
+      WATTLE_CHECK(vector(prefix + "post_ffw_norm.weight", d, layer.post_ffn_norm));
+    }
+    if (architecture_.fused_gate_up) {
+      WATTLE_CHECK(stacked(prefix + "ffn_up.weight", d,
+                           {{&layer.gate, config_.d_ff}, {&layer.up, config_.d_ff}}));
+    } else {
+      WATTLE_CHECK(matrix(prefix + "ffn_gate.weight", config_.d_ff, d, true, layer.gate));
+      WATTLE_CHECK(matrix(prefix + "ffn_up.weight", config_.d_ff, d, true, layer.up));
+    }
     return matrix(prefix + "ffn_down.weight", d, config_.d_ff, true, layer.down);
+  }
+
+  Status queries_keys_values(const std::string& prefix, LayerWeights& layer) {
+    const std::uint64_t d = config_.d_model;
+    const std::uint64_t d_q = std::uint64_t{config_.n_heads} * config_.head_dim;
+    const std::uint64_t d_kv = std::uint64_t{config_.n_kv_heads} * config_.head_dim;
+    if (architecture_.fused_qkv) {
+      WATTLE_CHECK(stacked(prefix + "attn_qkv.weight", d,
+                           {{&layer.q, d_q}, {&layer.k, d_kv}, {&layer.v, d_kv}}));
+    } else {
+      WATTLE_CHECK(matrix(prefix + "attn_q.weight", d_q, d, true, layer.q));
+      WATTLE_CHECK(matrix(prefix + "attn_k.weight", d_kv, d, true, layer.k));
+      WATTLE_CHECK(matrix(prefix + "attn_v.weight", d_kv, d, true, layer.v));
+      WATTLE_CHECK(vector_if_there(prefix + "attn_q.bias", d_q, layer.q_bias));
+      WATTLE_CHECK(vector_if_there(prefix + "attn_k.bias", d_kv, layer.k_bias));
+      WATTLE_CHECK(vector_if_there(prefix + "attn_v.bias", d_kv, layer.v_bias));
+    }
+    if (!architecture_.head_norms) return {};
+    WATTLE_CHECK(vector(prefix + "attn_q_norm.weight", config_.head_dim, layer.q_norm));
+    return vector(prefix + "attn_k_norm.weight", config_.head_dim, layer.k_norm);
+  }
+
+  // `name` without ".weight"
+  Status norm(const std::string& name, NormWeights& out) {
+    WATTLE_CHECK(vector(name + ".weight", config_.d_model, out.weight));
+    if (architecture_.norm == Architecture::Norm::rms) return {};
+    return vector(name + ".bias", config_.d_model, out.bias);
   }
 
   Result<const TensorInfo*> find(const std::string& name, const std::vector<std::uint64_t>& shape) {
@@ -97,18 +131,46 @@ class TransformerLoader {
     return {};
   }
 
+  Status vector_if_there(const std::string& name, std::uint64_t n, std::vector<float>& out) {
+    if (model_.file_.find_tensor(name) == nullptr) return {};
+    return vector(name, n, out);
+  }
+
   Status matrix(const std::string& name, std::uint64_t n_rows, std::uint64_t n_cols, bool may_pack,
                 Matrix& out) {
     WATTLE_TRY(const TensorInfo* tensor, find(name, {n_cols, n_rows}));
-    out.type = tensor->type;
+    return rows_of(*tensor, 0, n_rows, may_pack, out);
+  }
+
+  struct Part {
+    Matrix* matrix;
+    std::uint64_t n_rows;
+  };
+  // One tensor that holds the rows of several matrices.
+  Status stacked(const std::string& name, std::uint64_t n_cols, const std::vector<Part>& parts) {
+    std::uint64_t total = 0;
+    for (const Part& part : parts) total += part.n_rows;
+    WATTLE_TRY(const TensorInfo* tensor, find(name, {n_cols, total}));
+    std::uint64_t first = 0;
+    for (const Part& part : parts) {
+      WATTLE_CHECK(rows_of(*tensor, first, part.n_rows, true, *part.matrix));
+      first += part.n_rows;
+    }
+    return {};
+  }
+
+  Status rows_of(const TensorInfo& tensor, std::uint64_t first, std::uint64_t n_rows, bool may_pack,
+                 Matrix& out) {
+    out.type = tensor.type;
     out.n_rows = n_rows;
-    out.n_cols = n_cols;
-    WATTLE_TRY(out.row_bytes, row_bytes(tensor->type, n_cols));
-    const auto bytes = model_.file_.tensor_bytes(*tensor);
+    out.n_cols = tensor.shape[0];
+    WATTLE_TRY(out.row_bytes, row_bytes(tensor.type, out.n_cols));
+    const auto bytes =
+        model_.file_.tensor_bytes(tensor).subspan(first * out.row_bytes, out.bytes());
     out.rows = bytes.data();
     if (may_pack && can_pack(out.type) && !model_.exact_) {
       pack(out, model_.packed_.data() + packed_, *model_.pool_);
-      packed_ += packed_bytes(out.type, n_rows, n_cols);
+      packed_ += packed_bytes(out.type, n_rows, out.n_cols);
       release_pages(bytes);
     }
     return {};
@@ -121,31 +183,45 @@ class TransformerLoader {
     for (const TensorInfo& tensor : model_.file_.tensors()) {
       if (tensor.shape.size() != 2 || !can_pack(tensor.type) || model_.exact_) continue;
       bytes += packed_bytes(tensor.type, tensor.shape[1], tensor.shape[0]);
+      if (tensor.name.ends_with("attn_qkv.weight") || tensor.name.ends_with("ffn_up.weight")) {
+        bytes += 2 * packed_bytes(tensor.type, kRowGroup, tensor.shape[0]);  // parts are padded
+      }
     }
     WATTLE_TRY(model_.packed_,
                Buffer::create(bytes, "weights", "Use a smaller model or a more quantised file."));
     return {};
   }
 
-  // Llama 3.x: a frequency is divided by its factor in rope_freqs.weight.
+  // Llama 3.x: a frequency is divided by its factor in rope_freqs.weight. Longrope has two sets of
+  // factors, for contexts up to the original length and beyond.
   Status rope() {
-    const std::size_t n = config_.rope_dims / 2;
-    std::vector<float> factors(n, 1.0F);
-    if (model_.file_.find_tensor("rope_freqs.weight") != nullptr) {
-      WATTLE_CHECK(vector("rope_freqs.weight", n, factors));
+    std::vector<float> factors(config_.rope_dims / 2, 1.0F);
+    if (model_.file_.find_tensor("rope_factors_long.weight") == nullptr) {
+      WATTLE_CHECK(vector_if_there("rope_freqs.weight", factors.size(), factors));
+      WATTLE_CHECK(frequencies("rope_freqs.weight", factors, model_.rope_));
+      model_.long_rope_ = model_.rope_;
+      return {};
     }
-    for (std::size_t i = 0; i < n; ++i) {
+    WATTLE_CHECK(vector("rope_factors_short.weight", factors.size(), factors));
+    WATTLE_CHECK(frequencies("rope_factors_short.weight", factors, model_.rope_));
+    WATTLE_CHECK(vector("rope_factors_long.weight", factors.size(), factors));
+    return frequencies("rope_factors_long.weight", factors, model_.long_rope_);
+  }
+
+  // `name`: of the factors, for errors
+  Status frequencies(const std::string& name, const std::vector<float>& factors,
+                     std::vector<double>& out) {
+    for (std::size_t i = 0; i < factors.size(); ++i) {
       const double exponent = -2.0 * static_cast<double>(i) / config_.rope_dims;
       const double factor =
           static_cast<double>(factors[i]) * static_cast<double>(config_.rope_linear_scale);
       if (!std::isfinite(factor) || factor <= 0.0) {
-        return fail(ErrorCode::invalid_format,
-                    fmt::format("cannot load {}: rope_freqs.weight[{}] is {}",
-                                model_.file_.source(), i, factors[i]),
-                    "Factors must be positive; convert the file again.");
+        return fail(
+            ErrorCode::invalid_format,
+            fmt::format("cannot load {}: {}[{}] is {}", model_.file_.source(), name, i, factors[i]),
+            "Factors must be positive; convert the file again.");
       }
-      model_.rope_frequencies_.push_back(
-          std::pow(static_cast<double>(config_.rope_base), exponent) / factor);
+      out.push_back(std::pow(static_cast<double>(config_.rope_base), exponent) / factor);
     }
     return {};
   }
@@ -156,9 +232,8 @@ class TransformerLoader {
       if (used_.contains(tensor.name)) continue;
       return fail(ErrorCode::unsupported,
                   fmt::format("cannot load {}: tensor '{}' is not part of a {} model as supported "
-                              "here ({})",
-                              model_.file_.source(), tensor.name, config_.architecture,
-                              find_architecture(config_.architecture)->tensors),
+                              "here",
+                              model_.file_.source(), tensor.name, config_.architecture),
                   "Use a model of the plain architecture.");
     }
     return {};
@@ -166,6 +241,7 @@ class TransformerLoader {
 
   Transformer& model_;
   const ModelConfig& config_;
+  const Architecture& architecture_;
   std::size_t packed_ = 0;  // bytes of model_.packed_ that are taken
   std::set<std::string> used_;
 };
@@ -181,9 +257,9 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const std::filesyst
   auto model = std::make_shared<Transformer>();
   model->path_ = path;
   WATTLE_TRY(model->file_, GgufFile::open(path));
-  WATTLE_CHECK(model->file_.require_whole());
   model->exact_ = options.exact;
   WATTLE_TRY(model->config_, read_config(model->file_));
+  model->architecture_ = find_architecture(model->config_.architecture);
   WATTLE_TRY(model->tokenizer_, Tokenizer::from_gguf(model->file_));
   if (model->tokenizer_->vocab_size() != model->config_.n_vocab) {
     return fail(ErrorCode::invalid_format,

@@ -5,26 +5,40 @@
 #include <vector>
 
 #include "engine/buffer.hpp"
+#include "engine/config.hpp"
 #include "engine/matrix.hpp"
 #include "engine/model.hpp"
 
 namespace wattle::engine {
 
+// A norm, or a bias of a product; empty where the model has none.
+using Vector = std::vector<float>;
+
+struct NormWeights {
+  Vector weight;
+  Vector bias;  // of LayerNorm
+};
+
 struct LayerWeights {
-  std::vector<float> attention_norm;  // [d_model]
-  Matrix q;                           // [n_heads·head_dim, d_model]
-  Matrix k, v;                        // [n_kv_heads·head_dim, d_model]
-  Matrix attention_out;               // [d_model, n_heads·head_dim]
-  std::vector<float> ffn_norm;        // [d_model]
-  Matrix gate, up;                    // [d_ff, d_model]
-  Matrix down;                        // [d_model, d_ff]
+  NormWeights attention_norm;  // [d_model]
+  Matrix q;                    // [n_heads·head_dim, d_model]
+  Matrix k, v;                 // [n_kv_heads·head_dim, d_model]
+  Vector q_bias;               // [n_heads·head_dim]
+  Vector k_bias, v_bias;       // [n_kv_heads·head_dim]
+  Vector q_norm, k_norm;       // [head_dim]
+  Matrix attention_out;        // [d_model, n_heads·head_dim]
+  Vector post_attention_norm;  // [d_model]
+  NormWeights ffn_norm;        // [d_model]
+  Matrix gate, up;             // [d_ff, d_model]
+  Matrix down;                 // [d_model, d_ff]
+  Vector post_ffn_norm;        // [d_model]
 };
 
 struct Weights {
   Matrix embedding;  // [n_vocab, d_model]; never packed: single rows are looked up
   std::vector<LayerWeights> layers;
-  std::vector<float> output_norm;  // [d_model]
-  Matrix output;                   // [n_vocab, d_model]
+  NormWeights output_norm;  // [d_model]
+  Matrix output;            // [n_vocab, d_model]
 };
 
 class Transformer final : public Model {
@@ -43,8 +57,12 @@ class Transformer final : public Model {
 
   [[nodiscard]] const Weights& weights() const { return weights_; }
   [[nodiscard]] const Compute& compute() const { return compute_; }
-  // Radians a pair of dimensions turns from one position to the next: [rope_dims / 2].
-  [[nodiscard]] const std::vector<double>& rope_frequencies() const { return rope_frequencies_; }
+  [[nodiscard]] const Architecture& architecture() const { return *architecture_; }
+  // Radians a pair of dimensions turns from one position to the next, [rope_dims / 2], in a session
+  // of so many positions.
+  [[nodiscard]] const std::vector<double>& rope_frequencies(std::uint32_t context) const {
+    return context > config_.rope_original_context ? long_rope_ : rope_;
+  }
 
  private:
   friend class TransformerLoader;
@@ -58,7 +76,8 @@ class Transformer final : public Model {
   Compute compute_;
   Buffer packed_;  // all packed matrices in one piece, for huge pages
   Weights weights_;
-  std::vector<double> rope_frequencies_;
+  const Architecture* architecture_ = nullptr;
+  std::vector<double> rope_, long_rope_;
 };
 
 }  // namespace wattle::engine

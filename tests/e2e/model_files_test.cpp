@@ -125,7 +125,7 @@ TEST_F(ModelFiles, InspectSaysWhatIsWrongWithAFile) {
       {folder_.write("empty.gguf", "").string(), 3, "empty"},
       {seed("bad-truncated.gguf").string(), 3, "download or copy it again"},
       {seed("bad-overflow.gguf").string(), 3, "overflows"},
-      {seed("bad-type-q5_k.gguf").string(), 3, "Q5_K (13) is not supported yet"},
+      {seed("bad-type-iq2_xs.gguf").string(), 3, "IQ2_XS (17) is not supported yet"},
   };
   for (const auto& bad : cases) {
     const auto shown = run_wattle({"inspect", bad.model});
@@ -167,7 +167,7 @@ TEST_F(ModelFiles, WrongUseIsExplainedAndLeavesNothing) {
     const char* words;
   } cases[] = {
       {{"quantize", path("in.gguf"), path("in.gguf"), "--type", "q4_0"}, 2, "onto itself"},
-      {{"quantize", path("in.gguf"), path("out.gguf"), "--type", "q9"}, 2, "q4_0, q8_0"},
+      {{"quantize", path("in.gguf"), path("out.gguf"), "--type", "q9"}, 2, "q4_0, q4_1"},
       {{"quantize", path("no.gguf"), path("out.gguf"), "--type", "q4_0"}, 4, "no.gguf"},
       {{"quantize", path("in.gguf"), path("no/out.gguf"), "--type", "q4_0"}, 4, "no/out.gguf"},
       {{"quantize", path("in.gguf"), folder_.path().string(), "--type", "q4_0"}, 2, "not a folder"},
@@ -175,7 +175,7 @@ TEST_F(ModelFiles, WrongUseIsExplainedAndLeavesNothing) {
       {{"quantize", seed("bad-truncated.gguf"), path("out.gguf"), "--type", "q4_0"},
        3,
        "incomplete"},
-      {{"quantize", seed("bad-type-q5_k.gguf"), path("out.gguf"), "--type", "q4_0"}, 3, "Q5_K"},
+      {{"quantize", seed("bad-type-iq2_xs.gguf"), path("out.gguf"), "--type", "q4_0"}, 3, "IQ2_XS"},
       {{"quantize", seed("valid-vocabulary.gguf"), path("out.gguf"), "--type", "q4_0"},
        2,
        "no weights"},

@@ -23,27 +23,33 @@ inline constexpr std::size_t kKeyGroup = 16;
 inline constexpr std::size_t kQuantBlock = 32;
 
 // 32 activations in 8 bits: x ≈ d·q. The sums undo the offset with which packed weights are made
-// unsigned.
+// unsigned, and belong to the minima.
 struct ActivationBlock {
   std::int8_t q[kQuantBlock];
   float d;
   std::int32_t minus_8_sum;    // −8·Σq
   std::int32_t minus_128_sum;  // −128·Σq
+  std::int32_t half_sum[2];    // Σq of columns 0–15 and 16–31
 };
 
 enum class FloatType { f32, f16, bf16 };
-enum class PackedType { q4, q8 };
+
+// How a packed weight is read:
+//   q4, q8                   scale·(q − 8), scale·(q − 128)
+//   q4_min, q8_min           scale·q − min
+//   q8_halves                scale[h]·(q − 128), h the half of the block that the column is in
+//   q8_halves_min            scale[h]·q − min[h]
+enum class PackedType { q4, q8, q4_min, q8_min, q8_halves, q8_halves_min };
 
 // Row groups of a packed matrix. Per group of 16 rows and block of 32 columns:
-//   q4: 256 bytes; byte 64·i + 4·r + j holds columns 4·i + j (low) and 16 + 4·i + j (high) of row
-//   r,
-//       as 0…15 (weight + 8), i in 0…3, j in 0…3
-//   q8: 512 bytes; byte 64·i + 4·r + j holds column 4·i + j of row r as weight + 128, i in 0…7
-//   scales: 16 f16
+//   4 bits: 256 bytes; byte 64·i + 4·r + j holds columns 4·i + j (low) and 16 + 4·i + j (high) of
+//   row r, i in 0…3, j in 0…3
+//   8 bits: 512 bytes; byte 64·i + 4·r + j holds column 4·i + j of row r, i in 0…7
+//   scales: 16 f16, or 2 · 16 for halves; then as many minima, if there are any
 struct PackedRows {
   PackedType type;
   const std::uint8_t* quants;   // [n_groups, n_blocks, 256 or 512], 64-byte aligned
-  const std::uint16_t* scales;  // [n_groups, n_blocks, 16]
+  const std::uint16_t* scales;  // [n_groups, n_blocks, 16, 32 or 64]
   std::size_t n_groups;
   std::size_t n_blocks;
   std::size_t n_rows;  // rows that exist; the last group may be padded
@@ -74,8 +80,10 @@ struct AttentionArgs {
   std::size_t value_stride;  // head_dim rounded up to 16; the padding is readable
   bool f16;
   std::size_t n_positions;
+  std::size_t first_position;  // earlier ones are outside the window
   std::size_t head_dim;
   float scale;
+  float softcap;  // scores become softcap·tanh(score / softcap); 0: as they are
   float* scores;  // scratch [n_q, score_stride], score_stride ≥ n rounded up to 16
   std::size_t score_stride;
   float* out;  // [n_q, head_dim], rows out_stride apart
@@ -89,10 +97,18 @@ struct Kernels {
 
   // out = x / rms(x) · weight
   void (*rms_norm)(const float* x, const float* weight, float epsilon, std::size_t n, float* out);
+  // out = (x − mean(x)) / √(variance(x) + epsilon) · weight + bias
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float epsilon,
+                     std::size_t n, float* out);
   void (*add)(float* x, const float* y, std::size_t n);                // x += y
   void (*silu_multiply)(float* gate, const float* up, std::size_t n);  // gate = silu(gate)·up
+  // gate = gelu(gate)·up, in the approximation by tanh.
+  void (*gelu_multiply)(float* gate, const float* up, std::size_t n);
+  void (*soft_cap)(float* x, float cap, std::size_t n);  // x = cap·tanh(x / cap)
   // Rotates pairs (x[2i], x[2i+1]) by the angles whose cosine and sine are given.
   void (*rope_interleaved)(float* x, const float* cosine, const float* sine, std::size_t n_pairs);
+  // Likewise pairs (x[i], x[i + n_pairs]).
+  void (*rope_half_split)(float* x, const float* cosine, const float* sine, std::size_t n_pairs);
   SoftmaxStats (*softmax_stats)(const float* logits, std::size_t n);
   void (*to_f16)(const float* x, std::size_t n, std::uint16_t* out);
   void (*attention)(const AttentionArgs& args);

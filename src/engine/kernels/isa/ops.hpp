@@ -9,9 +9,14 @@ namespace wattle::engine::WATTLE_ISA {
 extern const std::size_t kTokenTile;
 
 void rms_norm(const float* x, const float* weight, float epsilon, std::size_t n, float* out);
+void layer_norm(const float* x, const float* weight, const float* bias, float epsilon,
+                std::size_t n, float* out);
 void add(float* x, const float* y, std::size_t n);
 void silu_multiply(float* gate, const float* up, std::size_t n);
+void gelu_multiply(float* gate, const float* up, std::size_t n);
+void soft_cap(float* x, float cap, std::size_t n);
 void rope_interleaved(float* x, const float* cosine, const float* sine, std::size_t n_pairs);
+void rope_half_split(float* x, const float* cosine, const float* sine, std::size_t n_pairs);
 SoftmaxStats softmax_stats(const float* logits, std::size_t n);
 void to_f16(const float* x, std::size_t n, std::uint16_t* out);
 void attention(const AttentionArgs& args);

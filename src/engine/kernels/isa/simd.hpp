@@ -185,5 +185,9 @@ WATTLE_INLINE F32v exp(F32v x) {
   return x < -87.0F ? F32v{} : result;
 }
 
+WATTLE_INLINE F32v tanh(F32v x) {
+  return 1.0F - 2.0F / (exp(2.0F * x) + 1.0F);
+}
+
 }  // namespace
 }  // namespace wattle::engine

@@ -4,6 +4,20 @@
 #include "engine/kernels/isa/simd.hpp"
 
 namespace wattle::engine::WATTLE_ISA {
+namespace {
+
+// gate = activation(gate)·up
+template <class Activation>
+void gated(float* gate, const float* up, std::size_t n, Activation activation) {
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(gate + i, activation(load(gate + i)) * load(up + i));
+  if (i < n) {
+    const F32v rest = activation(load_part(gate + i, n - i, 0.0F)) * load_part(up + i, n - i, 0.0F);
+    store_part(gate + i, rest, n - i);
+  }
+}
+
+}  // namespace
 
 void rms_norm(const float* x, const float* weight, float epsilon, std::size_t n, float* out) {
   F32v squares{};
@@ -18,6 +32,29 @@ void rms_norm(const float* x, const float* weight, float epsilon, std::size_t n,
   for (; i < n; ++i) out[i] = x[i] * factor * weight[i];
 }
 
+void layer_norm(const float* x, const float* weight, const float* bias, float epsilon,
+                std::size_t n, float* out) {
+  const auto total = [x, n](auto&& of_vector, auto&& of_one) {
+    F32v lanes{};
+    std::size_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) lanes += of_vector(load(x + i));
+    float sum = sum_lanes(lanes);
+    for (; i < n; ++i) sum += of_one(x[i]);
+    return sum;
+  };
+  const auto length = static_cast<float>(n);
+  const float mean = total([](F32v v) { return v; }, [](float v) { return v; }) / length;
+  const float variance = total([mean](F32v v) { return (v - mean) * (v - mean); },
+                               [mean](float v) { return (v - mean) * (v - mean); }) /
+                         length;
+  const float factor = 1.0F / __builtin_sqrtf(variance + epsilon);
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    store(out + i, (load(x + i) - mean) * factor * load(weight + i) + load(bias + i));
+  }
+  for (; i < n; ++i) out[i] = (x[i] - mean) * factor * weight[i] + bias[i];
+}
+
 void add(float* x, const float* y, std::size_t n) {
   std::size_t i = 0;
   for (; i + kLanes <= n; i += kLanes) store(x + i, load(x + i) + load(y + i));
@@ -25,13 +62,21 @@ void add(float* x, const float* y, std::size_t n) {
 }
 
 void silu_multiply(float* gate, const float* up, std::size_t n) {
-  const auto silu = [](F32v x) { return x / (1.0F + engine::exp(-x)); };
+  gated(gate, up, n, [](F32v x) { return x / (1.0F + engine::exp(-x)); });
+}
+
+// 0.5·x·(1 + tanh(u)) = x·sigmoid(2·u) with u = √(2/π)·(x + 0.044715·x³)
+void gelu_multiply(float* gate, const float* up, std::size_t n) {
+  gated(gate, up, n, [](F32v x) {
+    const F32v twice_u = 1.5957691216F * (x + 0.044715F * x * x * x);
+    return x / (1.0F + engine::exp(-twice_u));
+  });
+}
+
+void soft_cap(float* x, float cap, std::size_t n) {
   std::size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) store(gate + i, silu(load(gate + i)) * load(up + i));
-  if (i < n) {
-    const F32v rest = silu(load_part(gate + i, n - i, 0.0F)) * load_part(up + i, n - i, 0.0F);
-    store_part(gate + i, rest, n - i);
-  }
+  for (; i + kLanes <= n; i += kLanes) store(x + i, cap * engine::tanh(load(x + i) / cap));
+  if (i < n) store_part(x + i, cap * engine::tanh(load_part(x + i, n - i, 0.0F) / cap), n - i);
 }
 
 void rope_interleaved(float* x, const float* cosine, const float* sine, std::size_t n_pairs) {
@@ -40,6 +85,15 @@ void rope_interleaved(float* x, const float* cosine, const float* sine, std::siz
     const float b = x[2 * i + 1];
     x[2 * i] = a * cosine[i] - b * sine[i];
     x[2 * i + 1] = a * sine[i] + b * cosine[i];
+  }
+}
+
+void rope_half_split(float* x, const float* cosine, const float* sine, std::size_t n_pairs) {
+  for (std::size_t i = 0; i < n_pairs; ++i) {
+    const float a = x[i];
+    const float b = x[i + n_pairs];
+    x[i] = a * cosine[i] - b * sine[i];
+    x[i + n_pairs] = a * sine[i] + b * cosine[i];
   }
 }
 
