@@ -51,7 +51,7 @@ Result<std::filesystem::path> convert(const ModelVariant& source, Precision want
                                       const PlanOptions& options) {
   const auto folder = options.cache.empty() ? default_cache_folder() : options.cache;
   auto target = folder / fmt::format("{}-{}-{}.gguf", source.file.stem().string(),
-                                           source.sha256.substr(0, 16), precision_name(wanted));
+                                     source.sha256.substr(0, 16), precision_name(wanted));
   std::error_code error;
   if (std::filesystem::is_regular_file(target, error)) return target;
   if (!options.convert) return target;
