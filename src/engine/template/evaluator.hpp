@@ -48,6 +48,10 @@ class Evaluator {
                                          std::string_view kind);
   [[nodiscard]] Result<Value> call_macro(const Callable& macro, const Arguments& arguments,
                                          int line);
+  [[nodiscard]] Status bind_parameters(const Macro& macro, const Arguments& arguments, Scope& scope,
+                                       int line);
+  [[nodiscard]] Status bind_rest(const Macro& macro, const Arguments& arguments,
+                                 const std::vector<bool>& used);
   [[nodiscard]] Result<Value> bind_parameter(const Macro& macro, std::size_t index,
                                              const Arguments& arguments, std::vector<bool>& used,
                                              Scope& scope);

@@ -180,45 +180,52 @@ Result<Value> Evaluator::bind_parameter(const Macro& macro, std::size_t index,
   return evaluate(*otherwise);
 }
 
+Status Evaluator::bind_parameters(const Macro& macro, const Arguments& arguments, Scope& scope,
+                                  int line) {
+  std::vector<bool> used(arguments.named.size());
+  for (std::size_t i = 0; i < macro.parameters.size(); ++i) {
+    WATTLE_TRY(const Value value, bind_parameter(macro, i, arguments, used, scope));
+    const InScope inside(*this, &scope);
+    WATTLE_CHECK(located(line, assign_name(macro.parameters[i].first, value)));
+  }
+  const InScope inside(*this, &scope);
+  return located(line, bind_rest(macro, arguments, used));
+}
+
+// What no parameter took: refused, unless the macro mentions `varargs` or `kwargs`.
+Status Evaluator::bind_rest(const Macro& macro, const Arguments& arguments,
+                            const std::vector<bool>& used) {
+  Dict* named = heap_.dict();
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    if (used[i]) continue;
+    const auto& [name, value] = arguments.named[i];
+    if (!macro.takes_more_named) {
+      return cannot(fmt::format("macro '{}' takes no keyword argument '{}'", macro.name, name));
+    }
+    named->set(name, value);
+  }
+  if (macro.takes_more_named) WATTLE_CHECK(assign_name("kwargs", named));
+  const std::size_t n_parameters = macro.parameters.size();
+  if (arguments.positional.size() > n_parameters && !macro.takes_more_positional) {
+    return cannot(
+        fmt::format("macro '{}' takes not more than {} argument(s)", macro.name, n_parameters));
+  }
+  if (!macro.takes_more_positional) return {};
+  SequenceBuilder more(heap_);
+  for (std::size_t i = n_parameters; i < arguments.positional.size(); ++i) {
+    WATTLE_CHECK(more.add(arguments.positional[i]));
+  }
+  return assign_name("varargs", more.tuple());
+}
+
 Result<Value> Evaluator::call_macro(const Callable& callable, const Arguments& arguments,
                                     int line) {
   const Level level(*this);
   WATTLE_CHECK(level.check(line));
   const Macro& macro = *callable.macro;
-  const auto wrong = [&](std::string what) {
-    return std::unexpected(at_line(line, cannot(std::move(what)).error()));
-  };
   Scope* scope = heap_.scope(callable.scope);
-  std::vector<bool> used(arguments.named.size());
-  for (std::size_t i = 0; i < macro.parameters.size(); ++i) {
-    WATTLE_TRY(const Value value, bind_parameter(macro, i, arguments, used, *scope));
-    const InScope inside(*this, scope);
-    WATTLE_CHECK(located(line, assign_name(macro.parameters[i].first, value)));
-  }
+  WATTLE_CHECK(bind_parameters(macro, arguments, *scope, line));
   const InScope inside(*this, scope);
-  Dict* more_named = heap_.dict();
-  for (std::size_t i = 0; i < used.size(); ++i) {
-    const auto& [name, value] = arguments.named[i];
-    if (used[i]) continue;
-    if (!macro.takes_more_named) {
-      return wrong(fmt::format("macro '{}' takes no keyword argument '{}'", macro.name, name));
-    }
-    more_named->set(name, value);
-  }
-  if (macro.takes_more_named) WATTLE_CHECK(located(line, assign_name("kwargs", more_named)));
-  const std::size_t n_parameters = macro.parameters.size();
-  const bool has_more = arguments.positional.size() > n_parameters;
-  if (has_more && !macro.takes_more_positional) {
-    return wrong(
-        fmt::format("macro '{}' takes not more than {} argument(s)", macro.name, n_parameters));
-  }
-  if (macro.takes_more_positional) {
-    SequenceBuilder more(heap_);
-    for (std::size_t i = n_parameters; i < arguments.positional.size(); ++i) {
-      WATTLE_CHECK(located(line, more.add(arguments.positional[i])));
-    }
-    WATTLE_CHECK(located(line, assign_name("varargs", more.tuple())));
-  }
   TextBuilder text(heap_);
   WATTLE_CHECK(execute(macro.body, text));
   return text.value();

@@ -43,20 +43,52 @@ Result<Value> sort_key(Heap& heap, const Value& item, const Value* path, bool ca
   return keys.list();
 }
 
-// Stable, in both directions, as Python's sorted().
+// A merge sort of our own, because a comparison may fail, and may (with NaN) be no order at all.
+// Stable in both directions, as Python's sorted().
+class MergeSort {
+ public:
+  MergeSort(Heap& heap, std::vector<Keyed> items, bool reverse)
+      : heap_(heap), items_(std::move(items)), merged_(items_.size()), reverse_(reverse) {}
+
+  Result<Value> run() {
+    const std::size_t size = items_.size();
+    for (std::size_t width = 1; width < size; width *= 2) {
+      for (std::size_t begin = 0; begin < size; begin += 2 * width) {
+        WATTLE_CHECK(
+            merge(begin, std::min(begin + width, size), std::min(begin + 2 * width, size)));
+      }
+      std::swap(items_, merged_);
+    }
+    SequenceBuilder builder(heap_);
+    for (const auto& [key, item] : items_) WATTLE_CHECK(builder.add(item));
+    return builder.list();
+  }
+
+ private:
+  Status merge(std::size_t left, std::size_t middle, std::size_t end) {
+    std::size_t right = middle;
+    for (std::size_t to = left; to < end; ++to) {
+      bool takes_right = left == middle;
+      if (left < middle && right < end) {
+        const Value& first = items_[left].key;
+        const Value& second = items_[right].key;
+        WATTLE_TRY(takes_right, reverse_ ? compare(heap_, Comparison::less, first, second)
+                                         : compare(heap_, Comparison::less, second, first));
+      }
+      merged_[to] = items_[takes_right ? right++ : left++];
+    }
+    return {};
+  }
+
+  Heap& heap_;
+  std::vector<Keyed> items_;
+  std::vector<Keyed> merged_;
+  bool reverse_;
+};
+
 Result<Value> sorted(Heap& heap, std::vector<Keyed> items, bool reverse) {
-  Status status;
-  std::ranges::stable_sort(items, [&](const Keyed& left, const Keyed& right) {
-    if (!status) return false;
-    const auto less = reverse ? compare(heap, Comparison::less, right.key, left.key)
-                              : compare(heap, Comparison::less, left.key, right.key);
-    if (!less) status = std::unexpected(less.error());
-    return less && *less;
-  });
-  WATTLE_CHECK(status);
-  SequenceBuilder builder(heap);
-  for (const auto& [key, item] : items) WATTLE_CHECK(builder.add(item));
-  return builder.list();
+  WATTLE_CHECK(heap.work(items.size() * sizeof(Keyed)));
+  return MergeSort(heap, std::move(items), reverse).run();
 }
 
 Result<Value> sort_filter(const Invocation& call) {

@@ -129,8 +129,7 @@ class JsonPrinter {
     for (const auto* entry : entries) {
       if (as_text(entry->first) == nullptr) return not_covered("keys that are no text, sorted");
     }
-    std::ranges::stable_sort(entries, {},
-                             [](const Dict::Entry* entry) { return *as_text(entry->first); });
+    std::ranges::sort(entries, {}, [](const Dict::Entry* entry) { return *as_text(entry->first); });
     return entries;
   }
 
