@@ -34,6 +34,7 @@ void add_quantize(CLI::App& app, Invocation& invocation);
 void add_run(CLI::App& app, Invocation& invocation);
 void add_sense(CLI::App& app, Invocation& invocation);
 void add_synth(CLI::App& app, Invocation& invocation);
+void add_template(CLI::App& app, Invocation& invocation);
 void add_tokenize(CLI::App& app, Invocation& invocation);
 void add_train(CLI::App& app, Invocation& invocation);
 

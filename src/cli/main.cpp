@@ -50,6 +50,7 @@ int run(int argc, char** argv) {
   add_run(app, invocation);
   add_sense(app, invocation);
   add_synth(app, invocation);
+  add_template(app, invocation);
   add_tokenize(app, invocation);
   add_train(app, invocation);
   try {
