@@ -247,16 +247,28 @@ class Translator {
     return {};
   }
 
+  // A set inside a set adds its members, so its brackets can go.
   Status set() {
+    std::size_t depth = 0;
     take(1);
     if (peek() == '^') take(1);
     if (peek() == ']') put(R"(\])", 1);
     while (at_ < pattern_.size()) {
       if (peek() == ']') {
-        take(1);
-        return {};
+        if (depth == 0) {
+          take(1);
+          return {};
+        }
+        --depth;
+        ++at_;
+        continue;
       }
-      if (peek() == '[') return unknown(2, " inside a set");
+      if (peek() == '[') {
+        if (peek(1) == '^' || peek(1) == ':' || peek(1) == ']') return unknown(2, " inside a set");
+        ++depth;
+        ++at_;
+        continue;
+      }
       if (peek() == '&' && peek(1) == '&') return unknown(2, " inside a set");
       if (peek() != '\\') {
         take(std::max<std::size_t>(utf8_length(rest()), 1));

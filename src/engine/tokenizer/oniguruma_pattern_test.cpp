@@ -58,6 +58,7 @@ TEST(OnigurumaPattern, ClassesHaveOnigurumasMeaning) {
   EXPECT_THAT(matches(R"(\p{^L}\P{N})", "a1b"), ElementsAre("1b"));
   EXPECT_THAT(matches(R"(\u0041\x{1F600}\x42)", "A😀B"), ElementsAre("A😀B"));
   EXPECT_THAT(matches("[]a]+", "x]a"), ElementsAre("]a"));
+  EXPECT_THAT(matches("[^(\\s|[.,!]x[y]]+", "ab.c(x-d y"), ElementsAre("ab", "c", "-d"));
   EXPECT_THAT(matches(R"([一-龥\-]+)", "a一-b"), ElementsAre("一-"));
 }
 
@@ -74,11 +75,12 @@ TEST(OnigurumaPattern, WhatHasNoCommonMeaningIsRefusedByName) {
   for (const auto& [pattern, said] :
        {std::pair{R"((a)\1)", R"('\1' at byte 3)"}, std::pair{R"(\k<x>)", R"('\k')"},
         std::pair{"[a-z&&[^b]]", "'&&' at byte 4"}, std::pair{"[[:punct:]]", "'[:' at byte 1"},
-        std::pair{"(?m:.)", "'(?m'"}, std::pair{"a(?i)b", "'(?i' at byte 1"},
-        std::pair{"(*FAIL)", "'(*F'"}, std::pair{R"(\Qa\E)", R"('\Q')"},
-        std::pair{R"(\pL)", R"('\pL')"}, std::pair{R"(\xFF)", R"('\xFF')"},
-        std::pair{"a{2}?", "'{2}?'"}, std::pair{"a)", "no '('"}, std::pair{"[a", "without its ']'"},
-        std::pair{"a\\", "at byte 1"}, std::pair{"\xFF", "not UTF-8"}}) {
+        std::pair{"[a[^b]]", "'[^' at byte 2"}, std::pair{"(?m:.)", "'(?m'"},
+        std::pair{"a(?i)b", "'(?i' at byte 1"}, std::pair{"(*FAIL)", "'(*F'"},
+        std::pair{R"(\Qa\E)", R"('\Q')"}, std::pair{R"(\pL)", R"('\pL')"},
+        std::pair{R"(\xFF)", R"('\xFF')"}, std::pair{"a{2}?", "'{2}?'"}, std::pair{"a)", "no '('"},
+        std::pair{"[a", "without its ']'"}, std::pair{"a\\", "at byte 1"},
+        std::pair{"\xFF", "not UTF-8"}}) {
     const auto translated = from_oniguruma(pattern);
     ASSERT_FALSE(translated.has_value()) << pattern;
     EXPECT_THAT(translated.error().message(), HasSubstr(said));

@@ -1,8 +1,8 @@
 // node compare.mjs WATTLE N FOLDER [TOKENIZER_JSON]
 // Encodes N generated strings with Wattle and with npm's tokenizers and compares ids; decodes the
-// ids again and compares the texts. "tokenizers" is the original in Rust: it judges. What
-// "@huggingface/tokenizers", a rewrite in JavaScript, says otherwise is counted and shown only:
-// its \s and \w are those of JavaScript.
+// ids again and compares the texts. "tokenizers" is the original in Rust: it judges. Where
+// "@huggingface/tokenizers", a rewrite in JavaScript, differs is only counted: among other things,
+// its Digits know the ten of ASCII alone, and its Split not all behaviours.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,7 +31,10 @@ function runWattle(file, options, lines) {
 
 // Hugging Face makes U+FFFD of each byte that is no UTF-8, Wattle keeps the byte; U+FFFD is the only
 // way to write it in JSON.
-const comparable = (text) => text.replace(/\ufffd+/g, '\ufffd');
+const comparable = (text) => JSON.stringify(text.replace(/\ufffd+/g, '\ufffd'));
+
+// Since 0.23, tokenizers writes a normalised added token in its normalised form; Wattle as it is.
+const IDS_ONLY = new Set(['flags']);
 
 async function encodeByJudge(file, strings) {
   const tokenizer = judge.fromFile(file);
@@ -80,9 +83,10 @@ for (const [i, name] of names.entries()) {
   if (judge) {
     const theirs = await encodeByJudge(file, strings);
     wrong = differences('ids', strings, ours, theirs.ids, 3);
-    const decoded = runWattle(file, ['--decode'], theirs.ids).map((s) => comparable(JSON.parse(s)));
-    wrong += differences('text', strings, decoded.map((s) => JSON.stringify(s)),
-      theirs.texts.map((s) => JSON.stringify(comparable(s))), 3);
+    if (!IDS_ONLY.has(name)) {
+      const decoded = runWattle(file, ['--decode'], theirs.ids).map((s) => JSON.parse(s));
+      wrong += differences('text', strings, decoded.map(comparable), theirs.texts.map(comparable), 3);
+    }
   }
   let rewrite = '';
   try {

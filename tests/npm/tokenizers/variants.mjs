@@ -129,6 +129,7 @@ export function makeVariants(given) {
   variants.empty_matches = withPre(pre(split('(?=[A-Z])|x*|\\b'), byteLevel(false, false)));
   variants.dialect = withPre(pre(split('^.|.$|\\h{2}+|\\w{,3}_|\\p{Han}|\\u0041'),
     byteLevel(false, false)));
+  variants.bloom = withPre(pre(split(' ?[^(\\s|[.,!?…。，、।۔،])]+'), byteLevel(false, false)));
   variants.literal = withPre(pre(
     { type: 'Split', pattern: { String: '.' }, behavior: 'MergedWithPrevious', invert: false },
     byteLevel(false, false)));

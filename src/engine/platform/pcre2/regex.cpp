@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "engine/tokenizer/utf8.hpp"
 
@@ -84,8 +85,9 @@ struct Regex::Compiled {
   [[nodiscard]] int search_within(std::string_view text, std::size_t from,
                                   RegexBudget& budget) const {
     constexpr std::uint64_t kFree = 256;
+    constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
     pcre2_match_context* limits = spare_context();
-    for (std::uint64_t limit = kFree;; limit = std::min(16 * limit, budget.steps)) {
+    for (std::uint64_t limit = kFree;; limit = std::min({16 * limit, budget.steps, kMost})) {
       if (limit == 0) return PCRE2_ERROR_MATCHLIMIT;
       pcre2_set_match_limit(limits, static_cast<std::uint32_t>(limit));
       const int found = search(text, from, 0, limits);

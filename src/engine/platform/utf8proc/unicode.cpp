@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <compare>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/tokenizer/utf8.hpp"
@@ -51,21 +53,32 @@ void append_decomposed(CodePoint point, int options, std::vector<CodePoint>& poi
   }
 }
 
-// UAX #15, canonical ordering. The library's own sort is quadratic in a run of marks.
-void order_marks(std::vector<CodePoint>& points) {
-  const auto combining_class = [](CodePoint point) {
-    return utf8proc_get_property(point)->combining_class;
+utf8proc_propval_t combining_class(CodePoint point) {
+  return utf8proc_get_property(point)->combining_class;
+}
+
+// UAX #15, canonical ordering: marks by their class, equal ones as they stand. The library's own
+// sort is quadratic in a run of marks.
+void order_marks(std::span<CodePoint> run) {
+  struct Mark {
+    utf8proc_propval_t combining_class = 0;
+    std::size_t place = 0;
+    CodePoint point = 0;
+    auto operator<=>(const Mark&) const = default;
   };
-  const auto is_starter = [&](CodePoint point) { return combining_class(point) == 0; };
-  auto begin = points.begin();
-  while (begin != points.end()) {
-    begin = std::find_if_not(begin, points.end(), is_starter);
-    const auto end = std::find_if(begin, points.end(), is_starter);
-    if (end - begin > 1)
-      std::stable_sort(begin, end, [&](CodePoint a, CodePoint b) {
-        return combining_class(a) < combining_class(b);
-      });
-    begin = end;
+  std::vector<Mark> marks;
+  marks.reserve(run.size());
+  for (const CodePoint point : run) marks.push_back({combining_class(point), marks.size(), point});
+  std::ranges::sort(marks);
+  for (std::size_t i = 0; i < marks.size(); ++i) run[i] = marks[i].point;
+}
+
+void order_all_marks(std::span<CodePoint> points) {
+  const auto is_mark = [](CodePoint point) { return combining_class(point) != 0; };
+  for (auto begin = std::ranges::find_if(points, is_mark); begin != points.end();) {
+    const auto end = std::find_if_not(begin, points.end(), is_mark);
+    if (end - begin > 1) order_marks({begin, end});
+    begin = std::find_if(end, points.end(), is_mark);
   }
 }
 
@@ -81,7 +94,7 @@ std::string to_normal_form(std::string_view text, NormalForm form) {
   for_each_code_point(text, [&](CodePoint point) {
     append_decomposed(point, options | UTF8PROC_DECOMPOSE, points);
   });
-  order_marks(points);
+  order_all_marks(points);
   if (composed) {
     const utf8proc_ssize_t n = utf8proc_normalize_utf32(
         points.data(), static_cast<utf8proc_ssize_t>(points.size()),
