@@ -1,7 +1,9 @@
-// wattle tokenize: text on standard input becomes token ids, or the way back.
+// wattle tokenize: text on standard input becomes token ids, or the way back; with --jsonl, many
+// texts one after the other.
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -11,7 +13,7 @@
 #include "base/interrupt.hpp"
 #include "base/json.hpp"
 #include "cli/command.hpp"
-#include "engine/tokenizer.hpp"
+#include "engine/tokenizer_files.hpp"
 
 namespace wattle::cli {
 namespace {
@@ -22,6 +24,7 @@ struct Options {
   bool no_special = false;
   bool parse_special = false;
   bool json = false;
+  bool jsonl = false;
 };
 
 Result<std::string> read_standard_input() {
@@ -111,10 +114,41 @@ Result<std::string> decode(const engine::Tokenizer& tokenizer, std::string_view 
          '\n';
 }
 
+// A line is a text as JSON string and becomes a line of ids, or the other way round.
+Result<std::string> convert_line(const engine::Tokenizer& tokenizer, std::string_view line,
+                                 std::size_t number, const Options& options) {
+  if (options.decode) {
+    WATTLE_TRY(const auto ids, parse_ids(line, tokenizer.vocab_size()));
+    return dump_json(tokenizer.decode(ids, options.parse_special)) + '\n';
+  }
+  const std::string source = fmt::format("line {} of standard input", number);
+  WATTLE_TRY(const auto text, parse_json(line, source));
+  if (!text.is_string()) {
+    return fail(ErrorCode::invalid_format, fmt::format("cannot encode {}: it is no string", source),
+                "Give one JSON string a line");
+  }
+  return encode(tokenizer, text.get_ref<const std::string&>(), options);
+}
+
+Result<std::string> convert_lines(const engine::Tokenizer& tokenizer, std::string_view text,
+                                  const Options& options) {
+  std::string output;
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    WATTLE_TRY(const auto converted, convert_line(tokenizer, line, number, options));
+    output += converted;
+  }
+  return output;
+}
+
 Status tokenize(const Options& options) {
-  WATTLE_TRY(const auto file, engine::GgufFile::open(options.model));
-  WATTLE_TRY(const auto tokenizer, engine::Tokenizer::from_gguf(file));
+  WATTLE_TRY(const auto tokenizer, engine::open_tokenizer(options.model));
   WATTLE_TRY(const auto input, read_standard_input());
+  if (options.jsonl) {
+    WATTLE_TRY(const auto lines, convert_lines(*tokenizer, input, options));
+    return write_standard_output(lines);
+  }
   WATTLE_TRY(const auto output, options.decode ? decode(*tokenizer, input, options)
                                                : encode(*tokenizer, input, options));
   return write_standard_output(output);
@@ -126,7 +160,10 @@ void add_tokenize(CLI::App& app, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(
       "tokenize", "Text on standard input becomes token ids on one line, or the way back.");
-  command->add_option("-m,--model", options->model, "GGUF file; its vocabulary is enough")
+  command
+      ->add_option("-m,--model", options->model,
+                   "GGUF file (its vocabulary is enough), tokenizer.json, tokenizer.model, or a "
+                   "folder with one of these two")
       ->required();
   command->add_flag("--decode", options->decode,
                     "Token ids on standard input become text, byte for byte");
@@ -134,11 +171,17 @@ void add_tokenize(CLI::App& app, Invocation& invocation) {
                     "Do not add the tokens for begin and end that the model asks for");
   command->add_flag("--parse-special", options->parse_special,
                     "\"<|im_end|>\" in the text is the control token; with --decode, show them");
-  command->add_flag("--json", options->json,
-                    "One JSON object; in it, bytes that are not UTF-8 become U+FFFD");
+  CLI::Option* json = command->add_flag(
+      "--json", options->json, "One JSON object; in it, bytes that are not UTF-8 become U+FFFD");
+  command
+      ->add_flag("--jsonl", options->jsonl,
+                 "Each line is a text of its own, as JSON string; with --decode, each line of ids "
+                 "becomes one")
+      ->excludes(json);
   command->footer(
       "Example:\n"
       "  printf 'Hello world' | wattle tokenize -m models/telemetry-16l.gguf\n"
+      "  printf 'Hello world' | wattle tokenize -m TinyLlama-1.1B-Chat-v1.0/\n"
       "  echo '1 15043 3186' | wattle tokenize -m models/telemetry-16l.gguf --decode");
   command->callback([options, &invocation] {
     invocation.run = [options] {

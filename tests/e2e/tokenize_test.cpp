@@ -79,6 +79,38 @@ TEST_F(Tokenize, JsonHasIdsAndPieces) {
   EXPECT_EQ((*decoded)["text"], "hi");
 }
 
+// 0 a, 1 b, 2 ab, 3 <end>
+TEST_F(Tokenize, AModelFolderOrItsTokenizerFile) {
+  folder_.write("model/tokenizer.json",
+                R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]},
+                    "added_tokens":[{"id":3,"content":"<end>","special":true}],
+                    "decoder":{"type":"Fuse"}})");
+  folder_.write("model/tokenizer_config.json", R"({"eos_token":"<end>","add_eos_token":true})");
+  for (const char* path : {"model", "model/tokenizer.json"}) {
+    const std::string model = (folder_.path() / path).string();
+    EXPECT_EQ(run_wattle({"tokenize", "-m", model}, "aba").out, "2 0 3\n");
+    EXPECT_EQ(run_wattle({"tokenize", "-m", model, "--decode"}, "2 0 3").out, "aba");
+  }
+  folder_.write("model/tokenizer.json", R"({"model":{"type":"Unigram","vocab":[["a",-1.0]]}})");
+  const Outcome refused = run_wattle({"tokenize", "-m", (folder_.path() / "model").string()}, "a");
+  EXPECT_EQ(refused.exit_code, 3);
+  EXPECT_THAT(refused.err, testing::AllOf(HasSubstr("tokenizer.json"), HasSubstr("/model/type"),
+                                          HasSubstr("tokenizer.model")));
+  const Outcome empty = run_wattle({"tokenize", "-m", folder_.path().string()}, "a");
+  EXPECT_EQ(empty.exit_code, 4);
+  EXPECT_THAT(empty.err, HasSubstr("neither tokenizer.json nor tokenizer.model"));
+}
+
+TEST_F(Tokenize, JsonLinesAreManyTexts) {
+  EXPECT_EQ(run({"--jsonl"}, "\"hi hi\"\n\"\"\n\"hi\\nhi\"").out, "1 262 262\n1\n1 262 13 263\n");
+  EXPECT_EQ(run({"--jsonl", "--decode"}, "262 13 263\n\n1 262\n").out,
+            "\"hi\\nhi\"\n\"\"\n\"hi\"\n");
+  const Outcome wrong = run({"--jsonl"}, "\"hi\"\n7\n");
+  EXPECT_EQ(wrong.exit_code, 3);
+  EXPECT_THAT(wrong.err, HasSubstr("line 2 of standard input"));
+  EXPECT_EQ(run({"--jsonl", "--json"}, "").exit_code, 2);
+}
+
 TEST_F(Tokenize, BadIdsAreNamed) {
   for (const auto& [ids, said] :
        {std::pair{"1 x7", "number 2 on standard input, 'x7', is not a token id"},

@@ -10,8 +10,8 @@
 #include <sstream>
 
 #include "base/atomic_file.hpp"
-#include "engine/tokenizer.hpp"
 #include "engine/tokenizer/utf8.hpp"
+#include "engine/tokenizer_files.hpp"
 
 namespace wattle::engine {
 namespace {
@@ -147,6 +147,47 @@ TEST_P(Reference, MegabytesTakeNoLongTime) {
     EXPECT_FALSE(ids.empty()) << name;
     EXPECT_LT(cpu_s, 20) << name;
     RecordProperty(std::string(name) + "_ms", static_cast<int>(cpu_s * 1e3));
+  }
+}
+
+// A real tokenizer.json; the ids are those of npm's tokenizers 0.23.2. script/compare-tokenizer
+// compares many more.
+TEST(ReferenceJson, GivesTheReferenceIds) {
+  const auto path = vocabulary_folder().parent_path() / "hf" / "smollm-tokenizer.json";
+  if (!std::filesystem::exists(path)) {
+    GTEST_SKIP() << path << " is not here (WATTLE_SHARED names its folder)";
+  }
+  const auto tokenizer = open_tokenizer(path);
+  ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().message();
+  EXPECT_EQ((*tokenizer)->vocab_size(), 49'152U);
+  EXPECT_TRUE((*tokenizer)->is_end_of_generation(0));
+  EXPECT_TRUE((*tokenizer)->is_end_of_generation(2));
+  const std::vector<std::pair<std::string, const char*>> expected = {
+      {"Hello world", "19556 905"},
+      {"  two  spaces\n\n\ttab ", "216 827 216 5600 1116 197 15999 216"},
+      {"it's 2024, isn't it? ½", "269 506 216 34 32 34 36 28 3247 982 357 47 216 16738"},
+      {"def f(x):\n    return x + 1\n", "1604 275 24 104 727 472 1003 1792 1232 216 33 198"},
+      {"日本語 Größe e\u0301 🦙",
+       "23274 115 40993 179 120 248 9171 7466 34878 85 297 151 219 15107 116 243"},
+      {"<|im_start|>user\nHi<|im_end|>\n", "1 4093 198 26843 2 198"},
+      {"a\u0085b \u2028 c\u00a0d", "81 141 223 82 459 118 265 15442 84"},
+      {std::string(40, 'x'), "31069 31069 31069 31069 31069 31069 31069 31069 31069 31069"},
+  };
+  constexpr EncodeOptions kParse{.add_special = true, .parse_special = true};
+  for (const auto& [text, ids] : expected) {
+    const auto encoded = (*tokenizer)->encode(text, kParse);
+    EXPECT_EQ(encoded, ids_of_line(ids)) << text;
+    EXPECT_EQ((*tokenizer)->decode(encoded, true), text);
+  }
+  std::mt19937 random(21);
+  for (int round = 0; round < 300; ++round) {
+    std::string text = random_text(random, 1 + random() % 60);
+    const auto encoded = (*tokenizer)->encode(text, kPlain);
+    // This vocabulary has no tokens for these bytes, and none for the unknown: they are dropped.
+    std::erase_if(text, [](char byte) {
+      return std::string_view("\x04\x06\x13\x14\x16\x1D\xF1\xF2\xF5").contains(byte);
+    });
+    ASSERT_EQ((*tokenizer)->decode(encoded), text) << "round " << round;
   }
 }
 

@@ -29,6 +29,7 @@ void SpecialSplitter::add(std::string_view text, SpecialText special) {
 SpecialSplitter::Match SpecialSplitter::longest_match(std::string_view text,
                                                       bool parse_special) const {
   Match best;
+  if (text.empty() || !first_bytes_[static_cast<std::uint8_t>(text[0])]) return best;
   std::uint32_t node = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto next = edges_.find(edge(node, text[i]));
@@ -48,10 +49,6 @@ std::vector<Fragment> SpecialSplitter::split(std::string_view text, bool parse_s
   };
   std::size_t at = 0;
   while (at < text.size()) {
-    if (!first_bytes_[static_cast<std::uint8_t>(text[at])]) {
-      ++at;
-      continue;
-    }
     const Match match = longest_match(text.substr(at), parse_special);
     if (match.special == nullptr) {
       ++at;

@@ -27,13 +27,14 @@ class SpecialSplitter {
   void add(std::string_view text, SpecialText special);
   [[nodiscard]] std::vector<Fragment> split(std::string_view text, bool parse_special) const;
 
- private:
+  // The longest special text that `text` begins with; special == nullptr: none.
   struct Match {
     const SpecialText* special = nullptr;
     std::size_t n_bytes = 0;
   };
   [[nodiscard]] Match longest_match(std::string_view text, bool parse_special) const;
 
+ private:
   // A trie: nodes by number, edges by (node, byte).
   std::vector<SpecialText> nodes_{1};
   std::unordered_map<std::uint64_t, std::uint32_t> edges_;

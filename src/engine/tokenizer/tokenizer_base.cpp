@@ -11,6 +11,22 @@ namespace {
 // The special tokens of Phi-3 that keep the white space behind them.
 constexpr std::array<std::string_view, 3> kKeepSpace = {"<unk>", "<s>", "<|endoftext|>"};
 
+// Without spaces at the ends, and never two in a row.
+std::string without_extra_spaces(std::string_view text) {
+  std::string rest;
+  bool space_waits = false;
+  for (const char c : text) {
+    if (c == ' ') {
+      space_waits = true;
+      continue;
+    }
+    if (space_waits && !rest.empty()) rest += ' ';
+    space_waits = false;
+    rest += c;
+  }
+  return rest;
+}
+
 }  // namespace
 
 TokenizerBase::TokenizerBase(const Vocabulary& vocabulary, CheckedSpecials checked,
@@ -18,6 +34,8 @@ TokenizerBase::TokenizerBase(const Vocabulary& vocabulary, CheckedSpecials check
     : checked_(std::move(checked)),
       pieces_(std::move(pieces)),
       kinds_(vocabulary.kinds),
+      removes_extra_spaces_(vocabulary.remove_extra_spaces),
+      begins_behind_user_defined_(vocabulary.space_behind_user_defined),
       adds_space_(vocabulary.model == VocabularyModel::score_bpe && vocabulary.add_space_prefix) {
   for (std::size_t i = 0; i < pieces_.size(); ++i) {
     const TokenKind kind = kinds_[i];
@@ -36,11 +54,16 @@ TokenizerBase::TokenizerBase(const Vocabulary& vocabulary, CheckedSpecials check
 std::vector<TokenId> TokenizerBase::encode(std::string_view text,
                                            const EncodeOptions& options) const {
   std::vector<TokenId> tokens;
+  std::string clean;
+  if (removes_extra_spaces_) text = clean = without_extra_spaces(text);
   const SpecialTokens& special = checked_.special;
   if (options.add_special && special.add_bos) tokens.push_back(*special.bos);
   bool begins = true;
   for (const Fragment& fragment : splitter_.split(text, options.parse_special)) {
     if (fragment.token >= 0) {
+      const bool in_running_text =
+          !begins_behind_user_defined_ && kind(fragment.token) == TokenKind::user_defined;
+      if (begins && in_running_text) encode_text({}, begins, tokens);
       tokens.push_back(fragment.token);
       begins = separates(fragment.token);
     } else {
@@ -53,8 +76,8 @@ std::vector<TokenId> TokenizerBase::encode(std::string_view text,
 }
 
 bool TokenizerBase::separates(TokenId token) const {
-  const TokenKind kind = kinds_[static_cast<std::size_t>(token)];
-  return kind == TokenKind::control || kind == TokenKind::user_defined;
+  return kind(token) == TokenKind::control ||
+         (kind(token) == TokenKind::user_defined && begins_behind_user_defined_);
 }
 
 std::string_view TokenizerBase::piece_view(TokenId token, bool show_special) const {

@@ -36,13 +36,18 @@ class TokenizerBase : public Tokenizer {
 
  private:
   [[nodiscard]] std::string_view piece_view(TokenId token, bool show_special) const;
-  // Tokens that are cut out of the text: plain text begins anew behind them.
+  // Tokens that are cut out of the text so that plain text begins anew behind them.
   [[nodiscard]] bool separates(TokenId token) const;
+  [[nodiscard]] TokenKind kind(TokenId token) const {
+    return kinds_[static_cast<std::size_t>(token)];
+  }
 
   CheckedSpecials checked_;
   std::vector<std::string> pieces_;
   std::vector<TokenKind> kinds_;
   SpecialSplitter splitter_;
+  bool removes_extra_spaces_ = false;
+  bool begins_behind_user_defined_ = true;
   bool adds_space_ = false;  // encode_text() puts a space before text that begins
 };
 

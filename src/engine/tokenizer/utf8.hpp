@@ -68,6 +68,46 @@ inline void append_utf8(std::uint32_t point, std::string& text) {
   }
 }
 
+// The Unicode property White_Space; stable since Unicode 6.3.
+inline bool is_white_space(std::uint32_t point) {
+  return (point >= 0x09 && point <= 0x0D) || point == 0x20 || point == 0x85 || point == 0xA0 ||
+         point == 0x1680 || (point >= 0x2000 && point <= 0x200A) || point == 0x2028 ||
+         point == 0x2029 || point == 0x202F || point == 0x205F || point == 0x3000;
+}
+
+// Bytes of white space that `text` begins with.
+inline std::size_t leading_white_space(std::string_view text) {
+  std::size_t end = 0;
+  while (end < text.size()) {
+    const std::string_view rest = text.substr(end);
+    const std::size_t length = utf8_length(rest);
+    if (length == 0 || !is_white_space(utf8_code_point(rest, length))) break;
+    end += length;
+  }
+  return end;
+}
+
+// Bytes of the last character of `text`; 1 if it does not end with one.
+inline std::size_t utf8_last_length(std::string_view text) {
+  for (std::size_t n = 1; n <= 4 && n <= text.size(); ++n) {
+    if (utf8_length(text.substr(text.size() - n)) == n) return n;
+  }
+  return 1;
+}
+
+// Bytes of white space that `text` ends with.
+inline std::size_t trailing_white_space(std::string_view text) {
+  std::size_t n = 0;
+  while (n < text.size()) {
+    const std::string_view rest = text.substr(0, text.size() - n);
+    const std::size_t length = utf8_last_length(rest);
+    const std::string_view last = rest.substr(rest.size() - length);
+    if (utf8_length(last) == 0 || !is_white_space(utf8_code_point(last, length))) break;
+    n += length;
+  }
+  return n;
+}
+
 inline constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";  // U+FFFD
 
 }  // namespace wattle::engine

@@ -7,26 +7,12 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/tokenizer/well_known_tokens.hpp"
+
 namespace wattle::engine {
 namespace {
 
 constexpr const char* kConvertAgain = "Convert or download the model again";
-
-// Tokens that end a turn (or a text), the first found being the EOT of a file that names none.
-// They are control tokens even where a converter marked them as ordinary ones.
-constexpr std::array<std::string_view, 10> kEndOfTurnNames = {
-    "<|eot_id|>",     // Llama 3
-    "<|im_end|>",     // Qwen, SmolLM and others with ChatML
-    "<|end|>",        // Phi-3
-    "<end_of_turn>",  // Gemma
-    "<end_of_utterance>",
-    "<EOT>",
-    "<｜end▁of▁sentence｜>",  // DeepSeek
-    "<|end_of_text|>",
-    "<|endoftext|>",
-    "<|return|>",
-};
-constexpr std::string_view kEndOfMessageName = "<|eom_id|>";  // Llama 3.1, before a tool's answer
 
 Status check_sizes(const Vocabulary& vocabulary) {
   const std::size_t n = vocabulary.tokens.size();
@@ -84,6 +70,11 @@ class SpecialFinder {
     WATTLE_CHECK(take(vocabulary_.eom, "eom_token_id", special.eom));
     WATTLE_CHECK(take(vocabulary_.unknown, "unknown_token_id", special.unknown));
     WATTLE_CHECK(take(vocabulary_.padding, "padding_token_id", special.padding));
+    for (const std::int64_t id : vocabulary_.more_ends) {
+      std::optional<TokenId> end;
+      WATTLE_CHECK(take(id, "eos_token_id", end));
+      more_ends_.push_back(*end);
+    }
     if (vocabulary_.model == VocabularyModel::score_bpe) {
       find_byte_tokens();
       if (!kinds_given) name_sentencepiece_kinds();
@@ -199,12 +190,14 @@ class SpecialFinder {
     for (const auto& id : {special.eos, special.eot, special.eom}) {
       if (id) ends.push_back(*id);
     }
+    ends.insert(ends.end(), more_ends_.begin(), more_ends_.end());
     std::ranges::sort(ends);
     ends.erase(std::ranges::unique(ends).begin(), ends.end());
   }
 
   Vocabulary& vocabulary_;
   CheckedSpecials found_;
+  std::vector<TokenId> more_ends_;
 };
 
 }  // namespace

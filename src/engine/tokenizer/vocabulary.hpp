@@ -1,6 +1,6 @@
 #pragma once
-// What a tokenizer is made from, whatever file it came from (GGUF metadata here). Plain data;
-// make_tokenizer() checks it. docs/formats/tokenizer.md says what each part means.
+// What a tokenizer is made from, whatever file it came from (GGUF metadata, a SentencePiece model).
+// Plain data; make_tokenizer() checks it. docs/formats/tokenizer.md says what each part means.
 
 #include <cstdint>
 #include <functional>
@@ -44,8 +44,11 @@ struct Vocabulary {
 
   // Ids as the file gives them: outside the vocabulary until checked.
   std::optional<std::int64_t> bos, eos, eot, eom, unknown, padding;
-  std::optional<bool> add_bos, add_eos;     // absent: the default of the model
-  bool add_space_prefix = true;             // score_bpe only
+  std::vector<std::int64_t> more_ends;    // ids that end a generation as EOS does
+  std::optional<bool> add_bos, add_eos;   // absent: the default of the model
+  bool add_space_prefix = true;           // score_bpe only
+  bool space_behind_user_defined = true;  // and not only at the beginning and behind control tokens
+  bool remove_extra_spaces = false;       // score_bpe only: none at the ends, never two in a row
   bool strip_space_after_specials = false;  // Phi-3: "<|user|>\n" loses its newline
 };
 

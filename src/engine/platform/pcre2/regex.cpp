@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
+
+#include "engine/tokenizer/utf8.hpp"
 
 namespace wattle::engine {
 namespace {
@@ -50,11 +53,48 @@ pcre2_match_data* match_data() {
   return data.get();
 }
 
+// One per thread, for limits that change from search to search.
+pcre2_match_context* spare_context() {
+  thread_local const std::unique_ptr<pcre2_match_context, FreeContext> context = [] {
+    std::unique_ptr<pcre2_match_context, FreeContext> made(pcre2_match_context_create(nullptr));
+    if (made) pcre2_set_heap_limit(made.get(), kHeapLimitKib);
+    return made;
+  }();
+  return context.get();
+}
+
 }  // namespace
 
 struct Regex::Compiled {
   std::unique_ptr<pcre2_code, FreeCode> code;
   std::unique_ptr<pcre2_match_context, FreeContext> context;
+
+  // < 0: no match, or a limit. Otherwise the offsets are in match_data().
+  [[nodiscard]] int search(std::string_view text, std::size_t from, std::uint32_t options,
+                           pcre2_match_context* limits) const {
+    const auto search_with = [&](std::uint32_t more) {
+      return pcre2_match(code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
+                         PCRE2_NO_UTF_CHECK | options | more, match_data(), limits);
+    };
+    const int found = search_with(0);
+    return found == PCRE2_ERROR_JIT_STACKLIMIT ? search_with(PCRE2_NO_JIT) : found;
+  }
+
+  // The library does not tell what a search cost, only that it met its limit. So most searches run
+  // under a low limit for nothing, the few others under higher ones that are paid in full.
+  [[nodiscard]] int search_within(std::string_view text, std::size_t from,
+                                  RegexBudget& budget) const {
+    constexpr std::uint64_t kFree = 256;
+    constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
+    pcre2_match_context* limits = spare_context();
+    for (std::uint64_t limit = kFree;; limit = std::min({16 * limit, budget.steps, kMost})) {
+      if (limit == 0) return PCRE2_ERROR_MATCHLIMIT;
+      pcre2_set_match_limit(limits, static_cast<std::uint32_t>(limit));
+      const int found = search(text, from, 0, limits);
+      if (limit > kFree) budget.steps -= std::min(limit, budget.steps);
+      if (found != PCRE2_ERROR_MATCHLIMIT) return found;
+    }
+  }
 };
 
 Result<Regex> Regex::compile(const std::string& pattern) {
@@ -92,13 +132,7 @@ void Regex::split(std::string_view text, std::vector<std::string_view>& pieces) 
   std::size_t begin = 0;  // of what is not yet appended
   std::size_t from = 0;   // where the search goes on
   while (match != nullptr && from < text.size()) {
-    const auto search = [&](std::uint32_t options) {
-      return pcre2_match(compiled_->code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
-                         text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY | options, match,
-                         compiled_->context.get());
-    };
-    int found = search(0);
-    if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = search(PCRE2_NO_JIT);
+    const int found = compiled_->search(text, from, PCRE2_NOTEMPTY, compiled_->context.get());
     if (found < 0) break;  // no match, or a limit
     const PCRE2_SIZE* offsets = pcre2_get_ovector_pointer(match);
     if (offsets[1] <= from || offsets[1] > text.size()) break;
@@ -108,6 +142,25 @@ void Regex::split(std::string_view text, std::vector<std::string_view>& pieces) 
     from = offsets[1];
   }
   append(begin, text.size());
+}
+
+std::vector<Span> Regex::find_all(std::string_view text, RegexBudget& budget) const {
+  std::vector<Span> matches;
+  if (match_data() == nullptr || spare_context() == nullptr) return matches;
+  std::size_t from = 0;
+  while (from <= text.size()) {
+    if (compiled_->search_within(text, from, budget) < 0) break;
+    const PCRE2_SIZE* offsets = pcre2_get_ovector_pointer(match_data());
+    const Span match{offsets[0], offsets[1]};
+    if (match.begin < from || match.end < match.begin || match.end > text.size()) break;
+    if (match.begin == match.end && !matches.empty() && matches.back().end == match.end) {
+      from += std::max<std::size_t>(utf8_length(text.substr(from)), 1);
+      continue;
+    }
+    matches.push_back(match);
+    from = match.end;
+  }
+  return matches;
 }
 
 }  // namespace wattle::engine
