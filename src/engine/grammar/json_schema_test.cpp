@@ -320,7 +320,7 @@ TEST(JsonSchema, HostileSizesAreErrorsOrSmall) {
   for (int i = 0; i < 150; ++i) deep = Json{{"items", deep}};
   EXPECT_NE(message_of(deep).find("inside each other"), std::string::npos);
   Json constant = 1;
-  for (int i = 0; i < 5000; ++i) constant = Json::array({constant});
+  for (int i = 0; i < 400; ++i) constant = Json::array({constant});
   EXPECT_NE(message_of(Json{{"const", constant}}).find("too large"), std::string::npos);
   EXPECT_NE(message_of(Json{{"const", std::string(2'000'000, 'a')}}).find("too large"),
             std::string::npos);

@@ -1,6 +1,6 @@
 #pragma once
-// For tests: whether a value is valid under a JSON schema, written plainly after the specification
-// (draft 2020-12) and with nothing of the engine's code.
+// For tests and fuzzing: whether a value is valid under a JSON schema, written plainly after the
+// specification (draft 2020-12) and with nothing of the engine's code.
 
 #include <algorithm>
 #include <cmath>

@@ -137,8 +137,11 @@ class SchemaCompiler {
     std::vector<Json> flat_ones;
     for (std::size_t i = 0; i < list.size(); ++i) {
       const std::string place = pointer_to(pointer_to(pointer, keyword), i);
-      WATTLE_TRY(Json flat, document_.flatten(list[i], place));
-      WATTLE_TRY(flat, document_.merge(beside, flat, place));
+      Json flat = list[i];
+      if (exclusive || !beside.empty() || list[i].contains("allOf")) {
+        WATTLE_TRY(flat, document_.flatten(list[i], place));
+        WATTLE_TRY(flat, document_.merge(beside, flat, place));
+      }
       if (flat == false) continue;
       const Json alternative = beside.empty() ? list[i] : flat;
       if (exclusive) flat_ones.push_back(std::move(flat));

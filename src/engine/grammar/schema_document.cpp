@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kMaxReferences = 32;  // one after the other
 constexpr int kMaxComparisonDepth = 8;
-constexpr std::uint64_t kMaxWork = 30'000'000;  // about a second
+constexpr std::uint64_t kMaxWork = 4'000'000;  // about a second
 constexpr std::size_t kMaxValues = 200'000;
 constexpr std::size_t kMaxNesting = 200;
 constexpr std::uint64_t kComparisonWork = 1000;

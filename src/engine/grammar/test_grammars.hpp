@@ -9,8 +9,8 @@
 #include <string>
 
 #include "engine/grammar.hpp"
+#include "engine/grammar/test_tokenizer.hpp"
 #include "engine/grammar/token_trie.hpp"
-#include "engine/tokenizer/small_vocabularies.hpp"
 
 namespace wattle::engine {
 
@@ -38,20 +38,6 @@ inline bool matches(const std::shared_ptr<const Grammar>& grammar, std::string_v
 inline bool begins(const std::shared_ptr<const Grammar>& grammar, std::string_view text) {
   GrammarState state(grammar);
   return state.accept(text);
-}
-
-// SentencePiece-like: bytes, and pieces that JSON is written with.
-inline std::shared_ptr<const Tokenizer> small_tokenizer() {
-  Vocabulary vocabulary = score_vocabulary();
-  for (const char* token : {"▁",    "▁{",     "{\"",  "\":",    "\":▁", "\",▁\"", "},", "]}", "}}",
-                            "true", "▁false", "nul",  "l",      "name", "▁name",  "a",  "b",  "ab",
-                            "é",    "é\"",    "日本", "▁▁▁▁",   "0",    "12",     ".5", "1e", "[[",
-                            "\\u",  "\\\"",   "ok",   "\"ok\"", "-",    "T1",     "<t>"}) {
-    add_token(vocabulary, token, TokenKind::normal);
-  }
-  add_token(vocabulary, "<|end|>", TokenKind::control);
-  add_token(vocabulary, "<keep>", TokenKind::user_defined);
-  return make_tokenizer(std::move(vocabulary)).value();
 }
 
 // A real vocabulary, or none where the reference data is not there (WATTLE_SHARED).
