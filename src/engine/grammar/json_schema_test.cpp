@@ -209,6 +209,130 @@ TEST(JsonSchema, RandomTextsAreValid) {
   EXPECT_GT(n_texts, cases().size() * 15);
 }
 
+// Schemas of all keywords at random; many are refused, what is not has to be kept.
+class SchemaMaker {
+ public:
+  explicit SchemaMaker(std::mt19937& random) : random_(random) {}
+
+  Json document() {
+    Json schema = make(3);
+    if (!schema.is_object()) return schema;
+    schema["$defs"] = {{"a", make(2)}, {"b", make(2)}};
+    return schema;
+  }
+
+ private:
+  unsigned below(unsigned n) { return static_cast<unsigned>(random_() % n); }
+  bool once_in(unsigned n) { return below(n) == 0; }
+  std::string name() { return std::string(1, static_cast<char>('a' + below(4))); }
+
+  Json constant() {
+    const Json values = {nullptr,          true,      0, 1, -3, 2.5, "", "a", "b", "abc",
+                         Json::array({1}), {{"a", 1}}};
+    return values[below(static_cast<unsigned>(values.size()))];
+  }
+
+  Json make(int depth) {
+    if (once_in(12)) return !once_in(3);
+    Json schema = Json::object();
+    if (depth > 0 && once_in(4)) add_join(schema, depth);
+    if (once_in(6)) schema["enum"] = {constant(), constant(), constant()};
+    if (once_in(12)) schema["const"] = constant();
+    switch (below(depth > 0 ? 6 : 4)) {
+      case 0:
+        add_string(schema);
+        break;
+      case 1:
+        add_number(schema);
+        break;
+      case 2:
+        schema["type"] = once_in(2) ? Json("boolean") : Json::array({"null", "integer", "string"});
+        break;
+      case 3:
+        break;
+      case 4:
+        add_array(schema, depth);
+        break;
+      default:
+        add_object(schema, depth);
+    }
+    return schema;
+  }
+
+  void add_join(Json& schema, int depth) {
+    constexpr const char* kJoins[] = {"anyOf", "oneOf", "allOf"};
+    if (once_in(3)) {
+      schema["$ref"] = once_in(2) ? "#/$defs/a" : "#/$defs/b";
+      return;
+    }
+    Json& list = schema[kJoins[below(3)]];
+    for (unsigned i = 0; i <= below(3); ++i) list.push_back(make(depth - 1));
+  }
+
+  void add_string(Json& schema) {
+    if (!once_in(4)) schema["type"] = "string";
+    if (once_in(3)) schema["minLength"] = below(3);
+    if (once_in(3)) schema["maxLength"] = below(5);
+    if (once_in(8)) schema["pattern"] = "^[a-c]{1,3}$";
+  }
+
+  void add_number(Json& schema) {
+    if (!once_in(4)) schema["type"] = once_in(2) ? "integer" : "number";
+    if (once_in(3)) schema["minimum"] = below(8);
+    if (once_in(3)) schema["maximum"] = below(12);
+    if (once_in(5)) schema["exclusiveMinimum"] = -static_cast<int>(below(3)) - 0.5;
+  }
+
+  void add_array(Json& schema, int depth) {
+    if (!once_in(4)) schema["type"] = "array";
+    if (!once_in(3)) schema["items"] = make(depth - 1);
+    if (once_in(4)) schema["prefixItems"] = {make(depth - 1), make(depth - 1)};
+    if (once_in(3)) schema["minItems"] = below(3);
+    if (once_in(2)) schema["maxItems"] = below(5);
+  }
+
+  void add_object(Json& schema, int depth) {
+    if (!once_in(4)) schema["type"] = "object";
+    for (unsigned i = 0; i < below(4); ++i) schema["properties"][name()] = make(depth - 1);
+    for (unsigned i = 0; i < below(3); ++i) schema["required"].push_back(name());
+    if (once_in(3)) schema["additionalProperties"] = make(depth - 1);
+    if (once_in(4)) schema["additionalProperties"] = false;
+  }
+
+  std::mt19937& random_;
+};
+
+TEST(JsonSchema, RandomSchemasAreKept) {
+  const auto tokenizer = small_tokenizer();
+  std::mt19937 random(29);
+  SchemaMaker maker(random);
+  std::size_t n_schemas = 0;
+  std::size_t n_texts = 0;
+  for (int round = 0; round < 3000; ++round) {
+    const Json schema = maker.document();
+    const auto grammar = Grammar::from_json_schema(schema);
+    if (!grammar) {
+      EXPECT_NE(grammar.error().message().find('#'), std::string::npos)
+          << dump_json(schema) << "\n"
+          << grammar.error().message();
+      continue;
+    }
+    ++n_schemas;
+    const TokenGrammar tokens(*grammar, *tokenizer);
+    for (int i = 0; i < 4; ++i) {
+      const std::string text = random_text(tokens, *tokenizer, random, 300);
+      if (text.empty()) continue;
+      ++n_texts;
+      const auto value = parse_json(text, "text");
+      ASSERT_TRUE(value) << dump_json(schema) << "\n" << text;
+      ASSERT_TRUE(SchemaChecker(schema).valid(*value)) << dump_json(schema) << "\n" << text;
+    }
+  }
+  EXPECT_GT(n_schemas, 1000U);
+  EXPECT_GT(n_texts, 3000U);
+  RecordProperty("schemas", static_cast<int>(n_schemas));
+}
+
 TEST(JsonSchema, RandomJsonParses) {
   for (const char* name : {"", "llama-spm", "gpt-2"}) {
     const auto tokenizer = *name == '\0' ? small_tokenizer() : real_tokenizer(name);

@@ -14,7 +14,11 @@ namespace wattle::engine {
 class SchemaChecker {
  public:
   explicit SchemaChecker(const Json& root) : root_(root) {}
-  [[nodiscard]] bool valid(const Json& value) const { return valid(root_, value); }
+  // Also true where the schema refers to itself without end.
+  [[nodiscard]] bool valid(const Json& value) {
+    endless_ = false;
+    return valid(root_, value) || endless_;
+  }
 
  private:
   static std::size_t n_characters(const std::string& text) {
@@ -53,9 +57,14 @@ class SchemaChecker {
 
   [[nodiscard]] bool valid(const Json& schema, const Json& value) const {
     if (schema.is_boolean()) return schema.get<bool>();
-    return std::ranges::all_of(schema.items(), [&](const auto& keyword) {
+    if (depth_ > 300) endless_ = true;
+    if (endless_) return true;
+    ++depth_;
+    const bool all = std::ranges::all_of(schema.items(), [&](const auto& keyword) {
       return holds(schema, keyword.key(), keyword.value(), value);
     });
+    --depth_;
+    return all;
   }
 
   [[nodiscard]] bool holds(const Json& schema, const std::string& keyword, const Json& what,
@@ -173,6 +182,8 @@ class SchemaChecker {
   }
 
   const Json& root_;
+  mutable int depth_ = 0;
+  mutable bool endless_ = false;
 };
 
 }  // namespace wattle::engine
