@@ -33,7 +33,7 @@ const std::map<std::string, std::string> kJsonPlaces = {
     {"start", ""},
     {"key", "{\""},
     {"text", R"({"name": "The quick)"},
-    {"behind_text", R"({"name": "The quick")"},
+    {"quote", R"({"name": "The quick")"},
     {"number", R"({"a": [1, 2)"},
     {"value", R"({"a": [1, )"},
     {"deep", R"({"a": [{"b": [{"c": {"d": [[["x)"},
@@ -84,6 +84,25 @@ void first_mask(benchmark::State& state, std::filesystem::path path,
   report(state, place, mask);
 }
 
+// One letter further, where the place before is known: each letter of a counted text is a new
+// place.
+void next_mask(benchmark::State& state, std::filesystem::path path,
+               std::shared_ptr<const Grammar> grammar, std::string text) {
+  const Place place(path, grammar, text);
+  const Place next(path, grammar, text + "e");
+  TokenMask mask(place.tokenizer->vocab_size());
+  for (auto _ : state) {
+    state.PauseTiming();
+    grammar::MaskCache cache(
+        std::shared_ptr<const grammar::Automaton>(grammar, &grammar->automaton()),
+        place.tokenizer->trie());
+    if (!cache.mask(place.state.configuration(), mask)) state.SkipWithError("no mask");
+    state.ResumeTiming();
+    if (!cache.mask(next.state.configuration(), mask)) state.SkipWithError("no mask");
+  }
+  report(state, place, mask);
+}
+
 void known_mask(benchmark::State& state, std::filesystem::path path,
                 std::shared_ptr<const Grammar> grammar, std::string text) {
   const Place place(path, grammar, text);
@@ -122,6 +141,10 @@ void add_places(const std::string& prefix, const std::filesystem::path& path,
     const std::string where = prefix + "/" + name;
     benchmark::RegisterBenchmark((where + "/first_mask").c_str(), first_mask, path, grammar, text)
         ->Unit(benchmark::kMicrosecond);
+    if (name.ends_with("text")) {
+      benchmark::RegisterBenchmark((where + "/next_mask").c_str(), next_mask, path, grammar, text)
+          ->Unit(benchmark::kMicrosecond);
+    }
     benchmark::RegisterBenchmark((where + "/known_mask").c_str(), known_mask, path, grammar, text)
         ->Unit(benchmark::kMicrosecond);
     benchmark::RegisterBenchmark((where + "/check_token").c_str(), check_token, path, grammar, text)

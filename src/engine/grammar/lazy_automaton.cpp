@@ -87,14 +87,51 @@ const LazyAutomaton::Run& LazyAutomaton::run_of(Id from) {
   const bool plain = !facts_[run.next].ended && facts_[run.next].depth <= facts_[from].depth;
   if (run.next != kDead && plain) {
     std::uint64_t others = 0;
-    for (unsigned b = 0; b < 256; ++b) {
+    for (unsigned b = 0; b < 0x80; ++b) {
       const auto byte = static_cast<std::uint8_t>(b);
       const std::uint64_t group = std::uint64_t{1} << TokenTrie::byte_group(byte);
       (next(from, byte) == run.next ? run.groups : others) |= group;
     }
     run.groups &= ~others;
+    if (all_characters_lead(from, run.next)) {
+      run.groups |= std::uint64_t{1} << TokenTrie::kCharacters;
+    }
   }
   return runs_[from] = run;
+}
+
+// The Unicode Standard, table 3-7.
+bool LazyAutomaton::all_characters_lead(Id from, Id to) {
+  const auto lead = [&](unsigned first, unsigned last, unsigned low, unsigned high, int n_more) {
+    for (unsigned b = first; b <= last; ++b) {
+      const Id inside = next(from, static_cast<std::uint8_t>(b));
+      const bool known = b > first && inside == next(from, static_cast<std::uint8_t>(b - 1));
+      if (known) continue;
+      if (!all_bytes_lead(inside, static_cast<std::uint8_t>(low), static_cast<std::uint8_t>(high),
+                          n_more, to)) {
+        return false;
+      }
+    }
+    return true;
+  };
+  return lead(0xC2, 0xDF, 0x80, 0xBF, 0) && lead(0xE0, 0xE0, 0xA0, 0xBF, 1) &&
+         lead(0xE1, 0xEC, 0x80, 0xBF, 1) && lead(0xED, 0xED, 0x80, 0x9F, 1) &&
+         lead(0xEE, 0xEF, 0x80, 0xBF, 1) && lead(0xF0, 0xF0, 0x90, 0xBF, 2) &&
+         lead(0xF1, 0xF3, 0x80, 0xBF, 2) && lead(0xF4, 0xF4, 0x80, 0x8F, 2);
+}
+
+// Any byte of the range, then `n_more` continuation bytes.
+bool LazyAutomaton::all_bytes_lead(Id from, std::uint8_t low, std::uint8_t high, int n_more,
+                                   Id to) {
+  if (from == kDead || facts_[from].ended || facts_[from].depth > facts_[to].depth) return false;
+  Id before = kDead;
+  for (unsigned b = low; b <= high; ++b) {
+    const Id at = next(from, static_cast<std::uint8_t>(b));
+    if (at == before) continue;
+    if (n_more == 0 ? at != to : !all_bytes_lead(at, 0x80, 0xBF, n_more - 1, to)) return false;
+    before = at;
+  }
+  return before != kDead;
 }
 
 std::uint64_t LazyAutomaton::safe_groups(Id from, std::uint32_t height) {

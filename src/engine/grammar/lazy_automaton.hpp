@@ -36,8 +36,8 @@ class LazyAutomaton {
   };
   [[nodiscard]] const Facts& facts(Id id) const { return facts_[id]; }
 
-  // Byte groups (TokenTrie::byte_group) of which any text of up to `height` bytes leads from here
-  // through states that read on and where the rule is not over. Some may be missing.
+  // Byte groups (TokenTrie) of which any text of up to `height` bytes leads from here through
+  // states that read on and where the rule is not over. Some may be missing.
   std::uint64_t safe_groups(Id from, std::uint32_t height);
 
   // States looked at to make configurations, since the beginning.
@@ -58,6 +58,9 @@ class LazyAutomaton {
     std::uint64_t groups = 0;
   };
   const Run& run_of(Id from);
+  // From the beginning of a character of several bytes, every such character leads to `to`.
+  bool all_characters_lead(Id from, Id to);
+  bool all_bytes_lead(Id from, std::uint8_t low, std::uint8_t high, int n_more, Id to);
   Id find_next(Id from, std::uint8_t byte);
   Id intern(Configuration configuration);
   void clear();

@@ -6,6 +6,8 @@
 #include "engine/grammar/mask_cache.hpp"
 #include "engine/grammar/shared_masks.hpp"
 #include "engine/grammar/test_grammars.hpp"
+#include "engine/text_stream.hpp"
+#include "engine/tokenizer/utf8.hpp"
 
 namespace wattle::engine {
 namespace {
@@ -252,11 +254,22 @@ TEST(TokenTrie, IsASortedTreeOfTheTexts) {
     }
     std::uint64_t groups = 0;
     std::uint32_t height = 0;
+    // Whatever is below is made of whole characters, but for the last one of a token.
+    bool well_formed = utf8_valid_prefix(path) == path.size();
+    std::string below = path;
     for (std::uint32_t j = i + 1; j < nodes[i].end; ++j) {
-      groups |= std::uint64_t{1} << TokenTrie::byte_group(nodes[j].byte);
+      below.resize(nodes[j].depth - 1);
+      below += static_cast<char>(nodes[j].byte);
+      const std::string_view rest = std::string_view(below).substr(utf8_valid_prefix(below));
+      well_formed = well_formed && (rest.empty() || utf8_character(rest) == 0);
+      if (nodes[j].byte < 0x80 && rest.empty()) {
+        groups |= std::uint64_t{1} << TokenTrie::byte_group(nodes[j].byte);
+      }
       height = std::max(height, nodes[j].depth - nodes[i].depth);
     }
-    EXPECT_EQ(nodes[i].bytes, groups);
+    constexpr std::uint64_t kAscii = (std::uint64_t{1} << TokenTrie::kCharacters) - 1;
+    EXPECT_EQ(nodes[i].bytes & kAscii, groups);
+    EXPECT_EQ((nodes[i].bytes >> TokenTrie::kOtherBytes) == 0, well_formed) << path;
     EXPECT_EQ(nodes[i].height, height);
     EXPECT_EQ(trie->tokens_under(i).front(), trie->tokens_under(i)[0]);
   }
@@ -266,8 +279,8 @@ TEST(TokenTrie, IsASortedTreeOfTheTexts) {
   }
   EXPECT_EQ(n_tokens, expected);
   EXPECT_EQ(n_tokens, trie->tokens_under(0).size());
-  for (unsigned b = 0; b < 256; ++b) {
-    EXPECT_LT(TokenTrie::byte_group(static_cast<std::uint8_t>(b)), 64U);
+  for (unsigned b = 0; b < 128; ++b) {
+    EXPECT_LT(TokenTrie::byte_group(static_cast<std::uint8_t>(b)), TokenTrie::kCharacters);
   }
 }
 

@@ -9,6 +9,37 @@ std::size_t common_prefix(std::string_view a, std::string_view b) {
   return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
 }
 
+// A place in UTF-8 text: between two characters, inside of one, or behind a wrong byte.
+class Utf8Place {
+ public:
+  [[nodiscard]] bool between_characters() const { return n_left_ == 0 && !wrong_; }
+  [[nodiscard]] bool is_wrong() const { return wrong_; }
+
+  // The Unicode Standard, table 3-7.
+  [[nodiscard]] Utf8Place behind(std::uint8_t byte) const {
+    Utf8Place next;
+    if (wrong_ || (n_left_ > 0 && (byte < low_ || byte > high_))) {
+      next.wrong_ = true;
+    } else if (n_left_ > 0) {
+      next.n_left_ = static_cast<std::uint8_t>(n_left_ - 1);
+    } else if (byte >= 0x80) {
+      next.wrong_ = byte < 0xC2 || byte > 0xF4;
+      next.n_left_ = byte < 0xE0 ? 1 : byte < 0xF0 ? 2 : 3;
+      if (byte == 0xE0) next.low_ = 0xA0;
+      if (byte == 0xED) next.high_ = 0x9F;
+      if (byte == 0xF0) next.low_ = 0x90;
+      if (byte == 0xF4) next.high_ = 0x8F;
+    }
+    return next;
+  }
+
+ private:
+  bool wrong_ = false;
+  std::uint8_t n_left_ = 0;  // bytes until the character is whole
+  std::uint8_t low_ = 0x80;  // range of the next one
+  std::uint8_t high_ = 0xBF;
+};
+
 }  // namespace
 
 // Letters and digits in few groups; every other ASCII character, which grammars tell apart, in its
@@ -22,8 +53,7 @@ std::uint32_t TokenTrie::byte_group(std::uint8_t byte) {
   if (b <= 'Z') return b <= 'F' ? 27 : 28;
   if (b < 'a') return 29 + (b - 0x5B);
   if (b <= 'z') return b <= 'f' ? 35 : 36;
-  if (b < 0x80) return 37 + (b - 0x7B);
-  return b < 0xC0 ? 42 : 43 + (b - 0xC0) / 4;
+  return 37 + (b - 0x7B);
 }
 
 TokenTrie::TokenTrie(const Tokenizer& tokenizer) : n_tokens_(tokenizer.vocab_size()) {
@@ -81,17 +111,25 @@ void TokenTrie::build_nodes() {
 
 void TokenTrie::summarize() {
   std::vector<std::uint32_t> parents(nodes().size());
+  std::vector<Utf8Place> places(nodes().size());
   std::vector<std::uint32_t> path = {0};
   for (std::uint32_t i = 1; i < nodes().size(); ++i) {
     path.resize(nodes_[i].depth);
     parents[i] = path.back();
+    places[i] = places[parents[i]].behind(nodes_[i].byte);
     path.push_back(i);
   }
   for (std::size_t i = nodes().size(); i-- > 1;) {
     const Node& node = nodes_[i];
     Node& parent = nodes_[parents[i]];
-    parent.bytes |= node.bytes | std::uint64_t{1} << byte_group(node.byte);
+    const std::uint32_t group = places[i].is_wrong() ? kOtherBytes
+                                : node.byte < 0x80   ? byte_group(node.byte)
+                                                     : kCharacters;
+    parent.bytes |= node.bytes | std::uint64_t{1} << group;
     parent.height = std::max(parent.height, node.height + 1);
+  }
+  for (std::size_t i = 0; i < nodes().size(); ++i) {
+    if (!places[i].between_characters()) nodes_[i].bytes |= std::uint64_t{1} << kOtherBytes;
   }
 }
 

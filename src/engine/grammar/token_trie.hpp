@@ -44,8 +44,12 @@ class TokenTrie {
   // Tokens that end a generation, ascending.
   [[nodiscard]] std::span<const TokenId> end_tokens() const { return end_tokens_; }
 
-  // Bytes in 64 groups, for summaries: 0–63.
+  // ASCII bytes in groups below kCharacters, for summaries.
   [[nodiscard]] static std::uint32_t byte_group(std::uint8_t byte);
+  // Bytes of well-formed characters of several bytes, perhaps cut off at the end.
+  static constexpr std::uint32_t kCharacters = 62;
+  // Other bytes, and all of a node that itself stands inside of a character.
+  static constexpr std::uint32_t kOtherBytes = 63;
 
  private:
   [[nodiscard]] std::span<const TokenId> tokens(std::size_t begin, std::size_t end) const {
