@@ -12,8 +12,8 @@ namespace {
 
 class Chat {
  public:
-  Chat(OpenModel open, std::unique_ptr<meter::Meter> meter, const GenerationOptions& options)
-      : open_(std::move(open)), meter_(std::move(meter)), options_(options) {}
+  Chat(OpenModel open, std::unique_ptr<meter::Meter> meter, engine::GenerateOptions options)
+      : open_(std::move(open)), meter_(std::move(meter)), options_(std::move(options)) {}
 
   int run() {
     const bool terminal = standard_input_is_terminal();
@@ -62,7 +62,7 @@ class Chat {
     const meter::Prompt prompt{
         .text = line, .encode = {.add_special = first, .parse_special = true}, .before = pending_};
     StreamingObserver observer(true);
-    WATTLE_TRY(const auto record, meter_->measure(session, prompt, options_.generate, &observer));
+    WATTLE_TRY(const auto record, meter_->measure(session, prompt, options_, &observer));
     pending_.clear();
     // The last token is in the session only if generation had to go past it.
     if (!observer.tokens().empty() &&
@@ -77,15 +77,16 @@ class Chat {
 
   OpenModel open_;
   std::unique_ptr<meter::Meter> meter_;
-  const GenerationOptions& options_;
+  engine::GenerateOptions options_;
   std::vector<engine::TokenId> pending_;  // generated, not yet in the session: one at most
 };
 
 Result<int> chat(const GenerationOptions& options) {
+  WATTLE_TRY(engine::GenerateOptions generate, generate_options(options));
   WATTLE_TRY(OpenModel open, open_model(options));
   SystemClock clock;
   WATTLE_TRY(auto meter, meter::Meter::create({}, clock));
-  return Chat(std::move(open), std::move(meter), options).run();
+  return Chat(std::move(open), std::move(meter), std::move(generate)).run();
 }
 
 }  // namespace
@@ -97,10 +98,10 @@ void add_chat(CLI::App& app, Invocation& invocation) {
   command->footer(
       "Each line is given to the model as it is, after a line break, and continues the text so "
       "far.\nWithout a terminal, lines are read from standard input until it ends.\n"
-      "Example: wattle chat -m models/telemetry-16l.gguf --temp 0.7 --stop \"\\n\"");
+      "Example: wattle chat -m models/telemetry-16l.gguf --temp 0.7 --stop \"\\n\"\n"
+      "Each answer by a grammar: --grammar answer.gbnf, with  root ::= \"yes\" | \"no\"");
   command->callback([options, &invocation] {
     invocation.run = [options] {
-      options->generate.exit.entropy_nats = options->exit_entropy;
       const auto code = chat(*options);
       return code ? *code : report(code.error());
     };

@@ -5,7 +5,42 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/atomic_file.hpp"
+#include "base/json.hpp"
+#include "engine/grammar.hpp"
+
 namespace wattle::cli {
+namespace {
+
+void add_grammar_options(CLI::App& command, GenerationOptions& options) {
+  auto* grammar = command.add_option("--grammar", options.grammar,
+                                     "Keep the answer to the grammar in this file (GBNF)");
+  auto* schema = command.add_option("--json-schema", options.json_schema,
+                                    "Keep the answer to this JSON schema: a file, or {...} itself");
+  auto* json = command.add_flag("--json-mode", options.json_mode,
+                                "Keep the answer to one JSON object, whatever is in it");
+  grammar->excludes(schema)->excludes(json);
+  schema->excludes(json);
+}
+
+Result<std::shared_ptr<const engine::Grammar>> read_grammar(const GenerationOptions& options) {
+  if (options.json_mode) return engine::Grammar::json();
+  if (!options.grammar.empty()) {
+    WATTLE_TRY(const std::string text, read_file(options.grammar));
+    return engine::Grammar::parse_gbnf(text, options.grammar);
+  }
+  if (options.json_schema.empty()) return nullptr;
+  const std::size_t begin = options.json_schema.find_first_not_of(" \t\r\n");
+  const bool is_text = begin != std::string::npos && options.json_schema[begin] == '{';
+  std::string text = options.json_schema;
+  if (!is_text) {
+    WATTLE_TRY(text, read_file(options.json_schema));
+  }
+  WATTLE_TRY(const Json schema, parse_json(text, is_text ? "--json-schema" : options.json_schema));
+  return engine::Grammar::from_json_schema(schema);
+}
+
+}  // namespace
 
 void add_generation_options(CLI::App& command, GenerationOptions& options) {
   auto& generate = options.generate;
@@ -36,6 +71,7 @@ void add_generation_options(CLI::App& command, GenerationOptions& options) {
                   "First layer that --exit-entropy looks at")
       ->capture_default_str();
   command.add_flag("--ignore-eos", generate.ignore_eos, "Go on after an end-of-text token");
+  add_grammar_options(command, options);
   command.add_option("-c,--ctx", options.context,
                      "Context in tokens (0: what the model was made for)");
   command.add_option("--kv", options.kv, "KV cache type")
@@ -44,6 +80,13 @@ void add_generation_options(CLI::App& command, GenerationOptions& options) {
   command.add_option("-t,--threads", options.threads, "Threads (0: cores this process may use)");
   command.add_flag("--exact", options.exact,
                    "Weights dequantised, activations and KV cache F32: for checking, slow");
+}
+
+Result<engine::GenerateOptions> generate_options(const GenerationOptions& options) {
+  engine::GenerateOptions generate = options.generate;
+  generate.exit.entropy_nats = options.exit_entropy;
+  WATTLE_TRY(generate.grammar, read_grammar(options));
+  return generate;
 }
 
 Result<OpenModel> open_model(const GenerationOptions& options) {

@@ -21,10 +21,15 @@ struct GenerationOptions {
   bool exact = false;
   bool json = false;
   std::optional<float> exit_entropy;
+  std::string grammar;      // GBNF file
+  std::string json_schema;  // file, or the schema itself
+  bool json_mode = false;
   engine::GenerateOptions generate;
 };
 
 void add_generation_options(CLI::App& command, GenerationOptions& options);
+// What the options say about exits and grammar, in engine terms; reads the grammar's file.
+[[nodiscard]] Result<engine::GenerateOptions> generate_options(const GenerationOptions& options);
 
 struct OpenModel {
   std::shared_ptr<const engine::Model> model;

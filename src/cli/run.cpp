@@ -52,6 +52,7 @@ Result<int> run(const RunOptions& options) {
     return fail(ErrorCode::invalid_argument, "the prompt is empty",
                 "Give text with -p, a file with -f, or text on standard input.");
   }
+  WATTLE_TRY(const engine::GenerateOptions generate, generate_options(options));
   WATTLE_TRY(const OpenModel open, open_model(options));
   SystemClock clock;
   meter::MeterOptions meter_options;
@@ -63,7 +64,7 @@ Result<int> run(const RunOptions& options) {
   StreamingObserver observer(!options.json && !options.raw_tokens);
   const meter::Prompt text{.text = prompt,
                            .encode = {.add_special = !options.no_special, .parse_special = true}};
-  WATTLE_TRY(const auto record, meter->measure(*open.session, text, options.generate, &observer));
+  WATTLE_TRY(const auto record, meter->measure(*open.session, text, generate, &observer));
   if (options.json) {
     fmt::print("{}\n", dump_json(describe(record, *open.model, observer), 2));
   } else if (options.raw_tokens) {
@@ -98,10 +99,10 @@ void add_run(CLI::App& app, Invocation& invocation) {
   command->add_flag("--json", options->json, "Print JSON with every token's depth and entropy");
   command->footer(
       "The prompt is given to the model as it is; names of control tokens in it are recognised.\n"
-      "Example: wattle run -m models/telemetry-16l.gguf -p \"co 0.005 ppm, temp 71 F:\" -n 60");
+      "Example: wattle run -m models/telemetry-16l.gguf -p \"co 0.005 ppm, temp 71 F:\" -n 60\n"
+      "Only valid JSON: --json-schema '{\"properties\": {\"alarm\": {\"type\": \"boolean\"}}}'");
   command->callback([options, &invocation] {
     invocation.run = [options] {
-      options->generate.exit.entropy_nats = options->exit_entropy;
       const auto code = run(*options);
       return code ? *code : report(code.error());
     };

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/interrupt.hpp"
+#include "engine/constraint.hpp"
 #include "engine/forward.hpp"
 #include "engine/sampler.hpp"
 #include "engine/text_stream.hpp"
@@ -76,6 +77,12 @@ Status check_exit(const SessionState& session, const ExitOptions& exit) {
                 fmt::format("Choose 1 to {}.", n_layers));
   }
   return {};
+}
+
+Status check_grammar(const GenerateOptions& options) {
+  if (!options.grammar || !options.ignore_eos) return {};
+  return fail(ErrorCode::invalid_argument,
+              "a grammar says where the text ends, ignore_eos does not", "Choose one of them.");
 }
 
 // What the next token is chosen from.
@@ -165,30 +172,49 @@ class Decoding {
         observer_(observer),
         result_(result),
         sampler_(options.sampling),
-        text_(options.stop) {}
+        text_(options.stop) {
+    if (options.grammar) constraint_.emplace(options.grammar, session.model().tokenizer());
+  }
 
-  void run() {
+  Status run() {
+    const Status status = decode();
+    const std::string rest = text_.finish();
+    result_.text += rest;
+    if (!rest.empty()) observer_.text_rest(rest);
+    return status;
+  }
+
+ private:
+  // Until generation ends (result_.stop says why).
+  Status decode() {
     while (result_.tokens.size() < options_.max_tokens) {
-      if (!choose()) return finish();
+      WATTLE_TRY(const bool go_on, choose());
+      if (!go_on) return {};
       if (result_.tokens.size() == options_.max_tokens) break;
       if (session_.position() == session_.context()) {
         result_.stop = StopReason::context_full;
-        return finish();
+        return {};
       }
       generator_.decode(result_.tokens.back().id);
       result_.last_token_pending = false;
     }
     result_.stop = StopReason::max_tokens;
-    finish();
+    return {};
   }
 
- private:
+  // The next token; where the grammar is over and the vocabulary has no token to say so, none.
+  Result<std::optional<TokenId>> sample(const Distribution& next) {
+    if (!constraint_) return sampler_.sample(next.logits, next.stats.argmax);
+    return constraint_->sample(sampler_, next.logits, next.stats.argmax);
+  }
+
   // False: generation ends (result_.stop says why).
-  bool choose() {
+  Result<bool> choose() {
     const Distribution& next = generator_.next();
-    const TokenId id = sampler_.sample(next.logits, next.stats.argmax);
+    WATTLE_TRY(const std::optional<TokenId> chosen, sample(next));
+    const TokenId id = chosen.value_or(-1);
     const Tokenizer& tokenizer = session_.model().tokenizer();
-    if (!options_.ignore_eos && tokenizer.is_end_of_generation(id)) {
+    if (!chosen || (!options_.ignore_eos && tokenizer.is_end_of_generation(id))) {
       result_.stop = StopReason::end_of_text;
       return false;
     }
@@ -209,13 +235,11 @@ class Decoding {
       result_.stop = StopReason::cancelled;
       return false;
     }
+    if (constraint_ && constraint_->must_end()) {
+      result_.stop = StopReason::end_of_text;
+      return false;
+    }
     return true;
-  }
-
-  void finish() {
-    const std::string rest = text_.finish();
-    result_.text += rest;
-    if (!rest.empty()) observer_.text_rest(rest);
   }
 
   SessionState& session_;
@@ -225,6 +249,7 @@ class Decoding {
   GenerateResult& result_;
   Sampler sampler_;
   TextStream text_;
+  std::optional<Constraint> constraint_;
 };
 
 Result<SessionState*> state_of(Session& session) {
@@ -257,6 +282,7 @@ Result<GenerateResult> generate(Session& session, std::span<const TokenId> promp
   WATTLE_CHECK(check_tokens(session, prompt));
   WATTLE_CHECK(check_sampling(options.sampling));
   WATTLE_CHECK(check_exit(*state, options.exit));
+  WATTLE_CHECK(check_grammar(options));
   WATTLE_TRY(const std::uint32_t n_layers, layers_to_run(*state, options.exit.layer));
   GenerateObserver silent;
   if (observer == nullptr) observer = &silent;
@@ -266,12 +292,14 @@ Result<GenerateResult> generate(Session& session, std::span<const TokenId> promp
   observer->prefill_begin(prompt.size());
   const bool whole = generator.prefill(prompt);
   observer->prefill_end();
+  Status status;
   if (whole) {
-    Decoding(*state, generator, options, *observer, result).run();
+    status = Decoding(*state, generator, options, *observer, result).run();
   } else {
     result.stop = StopReason::cancelled;
   }
   observer->decode_end();
+  WATTLE_CHECK(status);
   return result;
 }
 

@@ -54,12 +54,18 @@ struct ExitOptions {
   std::uint32_t min_layer = 1;        // next-token entropy is below this
 };
 
+class Grammar;  // engine/grammar.hpp
+
 struct GenerateOptions {
   std::uint32_t max_tokens = 256;
   SamplingOptions sampling;
   ExitOptions exit;
   std::vector<std::string> stop;  // generation ends before the first of these strings
   bool ignore_eos = false;        // benchmarks: always max_tokens tokens
+  // If there is one, the output is always the beginning of a text of this grammar, and a whole one
+  // where generation ends by end_of_text (which it also does where nothing may follow). Sampling
+  // chooses among the allowed tokens. Not together with ignore_eos.
+  std::shared_ptr<const Grammar> grammar;
 };
 
 enum class StopReason { end_of_text, stop_string, max_tokens, context_full, cancelled };
@@ -68,8 +74,8 @@ enum class StopReason { end_of_text, stop_string, max_tokens, context_full, canc
 struct GeneratedToken {
   TokenId id = 0;
   std::uint32_t layers = 0;   // layers that were run for it
-  float entropy_nats = 0.0F;  // of the distribution it was chosen from
-  float logprob = 0.0F;       // natural log of its probability at temperature 1
+  float entropy_nats = 0.0F;  // of the model's distribution at temperature 1, over all tokens
+  float logprob = 0.0F;       // natural log of its probability there, also under a grammar
 };
 
 // Called on the generating thread; the order is prefill_begin, prefill_end (the first token's
@@ -102,7 +108,8 @@ struct GenerateResult {
   bool last_token_pending = false;
 };
 
-// Errors: empty prompt, prompt longer than the remaining context, exit layer outside the model.
+// Errors: empty prompt, prompt longer than the remaining context, exit layer outside the model;
+// with a grammar: no token of the vocabulary can go on (the observer has seen the text so far).
 [[nodiscard]] Result<GenerateResult> generate(Session& session, std::span<const TokenId> prompt,
                                               const GenerateOptions& options,
                                               GenerateObserver* observer = nullptr);

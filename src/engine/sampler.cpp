@@ -49,11 +49,26 @@ void Sampler::keep_top_p(double log_sum) {
 
 TokenId Sampler::sample(std::span<const float> logits, TokenId argmax) {
   if (options_.temperature == 0.0F) return argmax;
-  const double max = static_cast<double>(logits[static_cast<std::size_t>(argmax)]);
   candidates_.clear();
   for (std::size_t i = 0; i < logits.size(); ++i) {
     candidates_.push_back({logits[i], static_cast<TokenId>(i)});
   }
+  return choose(logits, argmax);
+}
+
+TokenId Sampler::sample(std::span<const float> logits, TokenId argmax, const TokenMask& allowed) {
+  if (options_.temperature == 0.0F) return argmax;
+  candidates_.clear();
+  allowed.each([&](TokenId id) {
+    const auto i = static_cast<std::size_t>(id);
+    if (i < logits.size()) candidates_.push_back({logits[i], id});
+  });
+  return choose(logits, argmax);
+}
+
+// Among candidates_, in the order of their ids.
+TokenId Sampler::choose(std::span<const float> logits, TokenId argmax) {
+  const double max = static_cast<double>(logits[static_cast<std::size_t>(argmax)]);
   const auto top_k = static_cast<std::size_t>(std::max(options_.top_k, 0));
   if (top_k > 0 && top_k < candidates_.size()) keep_top(top_k);
   if (options_.top_p < 1.0F) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/generate.hpp"
+#include "engine/grammar/token_mask.hpp"
 
 namespace wattle::engine {
 
@@ -28,14 +29,21 @@ class Sampler {
  public:
   explicit Sampler(const SamplingOptions& options) : options_(options), random_(options.seed) {}
 
+  [[nodiscard]] bool is_greedy() const { return options_.temperature == 0.0F; }
+
   // `argmax` is the lowest id with the largest logit (SoftmaxStats).
   [[nodiscard]] TokenId sample(std::span<const float> logits, TokenId argmax);
+  // As if there were no other tokens than those allowed; `argmax` is the best of them
+  // (TokenMask::argmax).
+  [[nodiscard]] TokenId sample(std::span<const float> logits, TokenId argmax,
+                               const TokenMask& allowed);
 
  private:
   struct Candidate {
     float logit;
     TokenId id;
   };
+  TokenId choose(std::span<const float> logits, TokenId argmax);
   void keep_top(std::size_t n);
   void keep_top_p(double log_sum);
 

@@ -97,5 +97,30 @@ TEST(Sampler, OptionsOutOfRangeAreNamed) {
   EXPECT_TRUE(check_sampling({.temperature = 0.7F, .top_k = 40, .top_p = 0.9F, .min_p = 0.05F}));
 }
 
+TEST(Sampler, AMaskIsAsIfThereWereNoOtherTokens) {
+  TokenMask allowed(4);
+  allowed.set(0);
+  allowed.set(2);
+  const auto draw_allowed = [&](const SamplingOptions& options) {
+    Sampler sampler(options);
+    std::map<TokenId, int> counts;
+    for (int i = 0; i < 20000; ++i) {
+      ++counts[sampler.sample(kLogits, *allowed.argmax(kLogits), allowed)];
+    }
+    return counts;
+  };
+  EXPECT_EQ(draw_allowed({}), (std::map<TokenId, int>{{0, 20000}}));
+  const auto counts = draw_allowed({.temperature = 1.0F, .seed = 3});
+  EXPECT_EQ(counts.size(), 2U);
+  EXPECT_NEAR(counts.at(0) / 20000.0, 2.0 / 3.0, 0.018);
+  EXPECT_EQ(draw_allowed({.temperature = 1.0F, .top_k = 1}).size(), 1U);
+  // Two thirds reach 0.6, not 0.7.
+  EXPECT_EQ(draw_allowed({.temperature = 1.0F, .top_p = 0.6F}).size(), 1U);
+  EXPECT_EQ(draw_allowed({.temperature = 1.0F, .top_p = 0.7F}).size(), 2U);
+  // The worse one has half the probability of the better.
+  EXPECT_EQ(draw_allowed({.temperature = 1.0F, .min_p = 0.45F}).size(), 2U);
+  EXPECT_EQ(draw_allowed({.temperature = 1.0F, .min_p = 0.55F}).size(), 1U);
+}
+
 }  // namespace
 }  // namespace wattle::engine

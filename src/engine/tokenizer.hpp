@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -30,6 +31,8 @@ struct EncodeOptions {
   bool parse_special = false;  // "<|eot_id|>" in the text becomes the control token
 };
 
+class TokenTrie;  // engine/grammar/token_trie.hpp
+
 class Tokenizer {
  public:
   static Result<std::shared_ptr<const Tokenizer>> from_gguf(const GgufFile& file);
@@ -49,6 +52,12 @@ class Tokenizer {
   [[nodiscard]] virtual const SpecialTokens& special() const = 0;
   // EOS, EOT and EOM tokens: generation ends at any of them.
   [[nodiscard]] virtual bool is_end_of_generation(TokenId token) const = 0;
+  // The texts of all tokens as a tree, which grammars need; made at the first call.
+  [[nodiscard]] std::shared_ptr<const TokenTrie> trie() const;
+
+ private:
+  mutable std::once_flag trie_once_;
+  mutable std::shared_ptr<const TokenTrie> trie_;
 };
 
 }  // namespace wattle::engine

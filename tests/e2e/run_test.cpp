@@ -103,5 +103,56 @@ TEST_F(RunCommand, LogitsAreJsonWithTheFieldsOfTheReferenceData) {
   EXPECT_EQ(run_wattle({"logits", "-m", path_, "--tokens", "1 999"}).exit_code, 2);
 }
 
+TEST_F(RunCommand, AnswersKeepToAGrammar) {
+  const auto grammar =
+      folder_.write("answer.gbnf", "root ::= \"yes\" | \"no\" # or not\n").string();
+  const Outcome by_grammar = run_wattle({"run", "-m", path_, "-p", "x", "--grammar", grammar});
+  EXPECT_EQ(by_grammar.exit_code, 0) << by_grammar.err;
+  EXPECT_TRUE(by_grammar.out == "yes\n" || by_grammar.out == "no\n") << by_grammar.out;
+  EXPECT_NE(by_grammar.err.find("stop: end_of_text"), std::string::npos) << by_grammar.err;
+
+  const std::string schema = R"({"properties": {"a": {"type": "boolean"}}, "required": ["a"]})";
+  const auto file = folder_.write("schema.json", schema).string();
+  for (const auto& given : {schema, file}) {
+    const Outcome outcome = run_wattle({"run", "-m", path_, "-p", "x", "--json-schema", given});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    const auto json = parse_json(outcome.out, "output");
+    ASSERT_TRUE(json) << outcome.out;
+    EXPECT_TRUE((*json)["a"].is_boolean()) << outcome.out;
+  }
+  const Outcome any = run_wattle({"run", "-m", path_, "-p", "x", "-n", "30", "--json-mode"});
+  EXPECT_EQ(any.exit_code, 0) << any.err;
+  EXPECT_EQ(any.out.find_first_not_of(" \n\t"), any.out.find('{')) << any.out;
+}
+
+TEST_F(RunCommand, WrongGrammarsAreRefusedWithTheirPlace) {
+  const auto grammar = folder_.write("bad.gbnf", "root ::= (\"a\"").string();
+  const Outcome syntax = run_wattle({"run", "-m", path_, "-p", "x", "--grammar", grammar});
+  EXPECT_EQ(syntax.exit_code, 3);
+  EXPECT_NE(syntax.err.find("bad.gbnf, line 1, column 10"), std::string::npos) << syntax.err;
+  const Outcome schema =
+      run_wattle({"run", "-m", path_, "-p", "x", "--json-schema", R"({"items": {"not": {}}})"});
+  EXPECT_EQ(schema.exit_code, 3);
+  EXPECT_NE(schema.err.find("#/items/not"), std::string::npos) << schema.err;
+  EXPECT_EQ(run_wattle({"run", "-m", path_, "-p", "x", "--json-schema", "{"}).exit_code, 3);
+  EXPECT_EQ(run_wattle({"run", "-m", path_, "-p", "x", "--grammar", "/nowhere"}).exit_code, 4);
+  EXPECT_EQ(
+      run_wattle({"run", "-m", path_, "-p", "x", "--json-mode", "--grammar", grammar}).exit_code,
+      2);
+  EXPECT_EQ(run_wattle({"run", "-m", path_, "-p", "x", "--json-mode", "--ignore-eos"}).exit_code,
+            2);
+}
+
+TEST_F(RunCommand, ChatKeepsEachAnswerToTheGrammar) {
+  const auto grammar = folder_.write("answer.gbnf", "root ::= \"yes\" | \"no\"").string();
+  const Outcome outcome =
+      run_wattle({"chat", "-m", path_, "--grammar", grammar}, "is it?\nand this?\n");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  for (const char* answers : {"yes\nyes\n", "yes\nno\n", "no\nyes\n", "no\nno\n"}) {
+    if (outcome.out == answers) return;
+  }
+  ADD_FAILURE() << outcome.out;
+}
+
 }  // namespace
 }  // namespace wattle::e2e
