@@ -6,10 +6,8 @@
 #include <cmath>
 
 #include "base/interrupt.hpp"
-#include "engine/constraint.hpp"
+#include "engine/decoding.hpp"
 #include "engine/forward.hpp"
-#include "engine/sampler.hpp"
-#include "engine/text_stream.hpp"
 
 namespace wattle::engine {
 namespace {
@@ -85,21 +83,6 @@ Status check_grammar(const GenerateOptions& options) {
               "a grammar says where the text ends, ignore_eos does not", "Choose one of them.");
 }
 
-// What the next token is chosen from.
-struct Distribution {
-  std::vector<float> logits;  // [n_vocab]
-  SoftmaxStats stats{};
-  std::uint32_t layers = 0;
-
-  // log Σ exp(l) = max + log Z;  H = log Z − Σ exp(l − max)(l − max) / Z
-  [[nodiscard]] double log_sum() const {
-    return static_cast<double>(stats.max) + std::log(stats.sum_exp);
-  }
-  [[nodiscard]] double entropy_nats() const {
-    return std::max(0.0, std::log(stats.sum_exp) - stats.sum_exp_shift / stats.sum_exp);
-  }
-};
-
 // Feeds tokens and leaves the distribution of the next one, by way of the exits.
 class Generator {
  public:
@@ -161,96 +144,20 @@ class Generator {
   Distribution next_;
 };
 
-// The loop from the first token's distribution to the stop.
-class Decoding {
- public:
-  Decoding(SessionState& session, Generator& generator, const GenerateOptions& options,
-           GenerateObserver& observer, GenerateResult& result)
-      : session_(session),
-        generator_(generator),
-        options_(options),
-        observer_(observer),
-        result_(result),
-        sampler_(options.sampling),
-        text_(options.stop) {
-    if (options.grammar) constraint_.emplace(options.grammar, session.model().tokenizer());
-  }
-
-  Status run() {
-    const Status status = decode();
-    const std::string rest = text_.finish();
-    result_.text += rest;
-    if (!rest.empty()) observer_.text_rest(rest);
-    return status;
-  }
-
- private:
-  // Until generation ends (result_.stop says why).
-  Status decode() {
-    while (result_.tokens.size() < options_.max_tokens) {
-      WATTLE_TRY(const bool go_on, choose());
-      if (!go_on) return {};
-      if (result_.tokens.size() == options_.max_tokens) break;
-      if (session_.position() == session_.context()) {
-        result_.stop = StopReason::context_full;
-        return {};
-      }
-      generator_.decode(result_.tokens.back().id);
-      result_.last_token_pending = false;
+// From the first token's distribution to the stop.
+Status decode(SessionState& session, Generator& generator, Decoding& decoding,
+              GenerateResult& result) {
+  for (;;) {
+    WATTLE_TRY(const bool go_on, decoding.choose(generator.next()));
+    if (!go_on) return {};
+    if (session.position() == session.context()) {
+      decoding.stop(StopReason::context_full);
+      return {};
     }
-    result_.stop = StopReason::max_tokens;
-    return {};
+    generator.decode(result.tokens.back().id);
+    result.last_token_pending = false;
   }
-
-  // The next token; where the grammar is over and the vocabulary has no token to say so, none.
-  Result<std::optional<TokenId>> sample(const Distribution& next) {
-    if (!constraint_) return sampler_.sample(next.logits, next.stats.argmax);
-    return constraint_->sample(sampler_, next.logits, next.stats.argmax);
-  }
-
-  // False: generation ends (result_.stop says why).
-  Result<bool> choose() {
-    const Distribution& next = generator_.next();
-    WATTLE_TRY(const std::optional<TokenId> chosen, sample(next));
-    const TokenId id = chosen.value_or(-1);
-    const Tokenizer& tokenizer = session_.model().tokenizer();
-    if (!chosen || (!options_.ignore_eos && tokenizer.is_end_of_generation(id))) {
-      result_.stop = StopReason::end_of_text;
-      return false;
-    }
-    GeneratedToken token{.id = id, .layers = next.layers};
-    token.entropy_nats = static_cast<float>(next.entropy_nats());
-    token.logprob = static_cast<float>(
-        static_cast<double>(next.logits[static_cast<std::size_t>(id)]) - next.log_sum());
-    result_.tokens.push_back(token);
-    result_.last_token_pending = true;
-    const std::string text = text_.push(tokenizer.piece(id));
-    result_.text += text;
-    const bool go_on = observer_.token(token, text);
-    if (text_.stopped()) {
-      result_.stop = StopReason::stop_string;
-      return false;
-    }
-    if (!go_on || interrupted()) {
-      result_.stop = StopReason::cancelled;
-      return false;
-    }
-    if (constraint_ && constraint_->must_end()) {
-      result_.stop = StopReason::end_of_text;
-      return false;
-    }
-    return true;
-  }
-
-  SessionState& session_;
-  Generator& generator_;
-  const GenerateOptions& options_;
-  GenerateObserver& observer_;
-  GenerateResult& result_;
-  Sampler sampler_;
-  TextStream text_;
-  std::optional<Constraint> constraint_;
-};
+}
 
 Result<SessionState*> state_of(Session& session) {
   auto* state = dynamic_cast<SessionState*>(&session);
@@ -294,7 +201,9 @@ Result<GenerateResult> generate(Session& session, std::span<const TokenId> promp
   observer->prefill_end();
   Status status;
   if (whole) {
-    status = Decoding(*state, generator, options, *observer, result).run();
+    Decoding decoding(session.model().tokenizer(), options, *observer, result);
+    status = decode(*state, generator, decoding, result);
+    decoding.finish();
   } else {
     result.stop = StopReason::cancelled;
   }
