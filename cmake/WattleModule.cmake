@@ -32,8 +32,13 @@ function(wattle_test_program target sources)
   endif()
   add_executable(${target} ${sources})
   target_link_libraries(${target} PRIVATE ${ARGN} wattle_flags GTest::gtest GTest::gmock GTest::gtest_main)
-  target_compile_definitions(${target} PRIVATE
-    WATTLE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" WATTLE_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  # In a header of its own, so that the other tests compile to the same bytes in every folder.
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/wattle_folders.hpp CONTENT
+"#pragma once
+#define WATTLE_SOURCE_DIR \"@CMAKE_SOURCE_DIR@\"
+#define WATTLE_BINARY_DIR \"@CMAKE_BINARY_DIR@\"
+" @ONLY)
+  target_include_directories(${target} PRIVATE ${CMAKE_BINARY_DIR}/generated)
   gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT 300 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endfunction()

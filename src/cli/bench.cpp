@@ -214,7 +214,9 @@ void add_bench(CLI::App& app, Invocation& invocation) {
   auto* command =
       app.add_subcommand("bench", "Measure prefill and decode speed against the memory bandwidth");
   auto options = std::make_shared<BenchOptions>();
-  command->add_option("-m,--model", options->model, "GGUF file")->required();
+  command
+      ->add_option("-m,--model", options->model, "GGUF file, or the folder of a Hugging Face model")
+      ->required();
   command->add_option("-p,--n-prompt", options->n_prompt, "Prompt tokens (0: no prefill test)")
       ->capture_default_str();
   command->add_option("-n,--n-gen", options->n_generate, "Tokens to generate (0: no decode test)")

@@ -44,7 +44,9 @@ Result<std::shared_ptr<const engine::Grammar>> read_grammar(const GenerationOpti
 
 void add_generation_options(CLI::App& command, GenerationOptions& options) {
   auto& generate = options.generate;
-  command.add_option("-m,--model", options.model, "GGUF file")->required();
+  command
+      .add_option("-m,--model", options.model, "GGUF file, or the folder of a Hugging Face model")
+      ->required();
   command.add_option("-n,--max-tokens", generate.max_tokens, "Tokens to generate at most")
       ->capture_default_str();
   command

@@ -10,7 +10,7 @@
 #include "base/json.hpp"
 #include "base/text_table.hpp"
 #include "cli/command.hpp"
-#include "engine/gguf.hpp"
+#include "engine/model_files.hpp"
 
 namespace wattle::cli {
 namespace {
@@ -111,8 +111,12 @@ std::string shape_text(const std::vector<std::uint64_t>& shape) {
 
 void print_text(const engine::GgufFile& file, const Totals& totals, bool full) {
   using Align = TextTable::Align;
-  fmt::print("{}: GGUF version {}, {}, alignment {}\n\n", file.source(), file.version(),
-             format_bytes(file.file_bytes()), file.alignment());
+  if (file.version() == 0) {
+    fmt::print("{}: Hugging Face folder, {}\n\n", file.source(), format_bytes(file.file_bytes()));
+  } else {
+    fmt::print("{}: GGUF version {}, {}, alignment {}\n\n", file.source(), file.version(),
+               format_bytes(file.file_bytes()), file.alignment());
+  }
   TextTable keys({{"key"}, {"type"}, {"value"}});
   for (const auto& [key, value] : file.metadata()) {
     const std::string quoted = dump_json(Json(key));
@@ -186,7 +190,7 @@ void print_json(const engine::GgufFile& file, const Totals& totals, bool full) {
 }
 
 int run(const Options& options) {
-  const auto file = engine::GgufFile::open(options.model);
+  const auto file = engine::open_weights(options.model);
   if (!file) return report(file.error());
   const Totals totals = count(*file);
   options.json ? print_json(*file, totals, options.full) : print_text(*file, totals, options.full);
@@ -199,7 +203,8 @@ void add_inspect(CLI::App& app, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("inspect", "Show the metadata and the tensor table of a model file.");
-  command->add_option("MODEL", options->model, "A model file (GGUF)")->required();
+  command->add_option("MODEL", options->model, "A GGUF file, or the folder of a Hugging Face model")
+      ->required();
   command->add_flag("--full", options->full, "Show long texts and arrays in full");
   command->add_flag("--json", options->json, "Print JSON; arrays are shortened unless --full");
   command->footer("Example:\n  wattle inspect models/telemetry-16l.gguf");

@@ -109,7 +109,9 @@ void add_logits(CLI::App& app, Invocation& invocation) {
   auto* command = app.add_subcommand(
       "logits", "Next-token distribution at every position: argmax, logsumexp, entropy, logits");
   auto options = std::make_shared<LogitsOptions>();
-  command->add_option("-m,--model", options->model, "GGUF file")->required();
+  command
+      ->add_option("-m,--model", options->model, "GGUF file, or the folder of a Hugging Face model")
+      ->required();
   command->add_option("--tokens", options->tokens, "Token ids, separated by spaces")->required();
   command->add_option("--exit-layer", options->exit_layer,
                       "Leave after this layer, counted from 1 (0: all layers)");

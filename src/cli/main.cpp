@@ -47,6 +47,7 @@ int run(int argc, char** argv) {
   add_lab(app, invocation);
   add_logits(app, invocation);
   add_quantize(app, invocation);
+  add_convert(app, invocation);
   add_run(app, invocation);
   add_sense(app, invocation);
   add_synth(app, invocation);

@@ -1,4 +1,5 @@
-// wattle quantize: rewrites a model file with its matrices in another type.
+// wattle quantize, wattle convert: rewrite a model as a GGUF file, with its matrices in another
+// type or as they are.
 #include "compress/quantize.hpp"
 
 #include <fmt/format.h>
@@ -107,19 +108,39 @@ Result<compress::TypeRule> parse_rule(const std::string& text) {
   return compress::TypeRule{text.substr(0, equals), type};
 }
 
+void add_options(CLI::App& command, Options& options) {
+  command
+      .add_option("IN", options.in,
+                  "The model to read: GGUF, or the folder of a Hugging Face model")
+      ->required();
+  command.add_option("OUT", options.out, "The file to write")->required();
+  command.add_option("--type", options.type, "Type of the matrices: " + weight_type_names());
+  command
+      .add_option("--tensor-type", options.rules,
+                  "PATTERN=TYPE: matrices of these names get another type (may be repeated)")
+      ->take_all()
+      ->expected(1);
+  command.add_option("--threads", options.threads, "0: all cores this process may use")
+      ->capture_default_str();
+  command.add_flag("--json", options.json, "Print sizes and errors as JSON");
+}
+
 int run(const Options& options) {
-  const auto type = parse_weight_type(options.type);
-  if (!type) return report(type.error());
   compress::QuantizeOptions work;
+  work.type.reset();
+  if (!options.type.empty()) {
+    const auto type = parse_weight_type(options.type);
+    if (!type) return report(type.error());
+    work.type = *type;
+  }
   for (const std::string& text : options.rules) {
     const auto rule = parse_rule(text);
     if (!rule) return report(rule.error());
     work.rules.push_back(*rule);
   }
-  work.type = *type;
   work.threads = options.threads;
   const SystemClock clock;
-  Progress progress("quantize", 1.0, clock);
+  Progress progress(options.type.empty() ? "convert" : "quantize", 1.0, clock);
   work.on_progress = [&](std::uint64_t done, std::uint64_t total) {
     progress.update(static_cast<double>(done) / static_cast<double>(total), format_bytes(done));
   };
@@ -142,23 +163,30 @@ void add_quantize(CLI::App& app, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("quantize", "Rewrite a model file with its matrices in another type.");
-  command->add_option("IN", options->in, "The model to read (GGUF)")->required();
-  command->add_option("OUT", options->out, "The file to write")->required();
-  command->add_option("--type", options->type, "Type of the matrices: " + weight_type_names())
-      ->required();
-  command
-      ->add_option("--tensor-type", options->rules,
-                   "PATTERN=TYPE: matrices of these names get another type (may be repeated)")
-      ->take_all()
-      ->expected(1);
-  command->add_option("--threads", options->threads, "0: all cores this process may use")
-      ->capture_default_str();
-  command->add_flag("--json", options->json, "Print sizes and errors as JSON");
+  add_options(*command, *options);
+  command->get_option("--type")->required();
   command->footer(
       "Examples:\n"
       "  wattle quantize model-f16.gguf model-q4_0.gguf --type q4_0\n"
       "  wattle quantize model-f16.gguf mixed.gguf --type q4_k \\\n"
       "    --tensor-type 'blk.*.ffn_down.weight=q6_k' --tensor-type 'output.weight=q6_k'");
+  command->callback(
+      [options, &invocation] { invocation.run = [options] { return run(*options); }; });
+}
+
+void add_convert(CLI::App& app, Invocation& invocation) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("convert", "Write the folder of a Hugging Face model as one GGUF file.");
+  add_options(*command, *options);
+  command->footer(
+      "Weights keep their type unless --type names another; AWQ weights become Q4_1, which says "
+      "the "
+      "same.\nA folder needs no conversion to be run: -m takes it. The parts of a split GGUF file "
+      "are joined.\n"
+      "Examples:\n"
+      "  wattle convert SmolLM2-135M-Instruct/ smollm2.gguf\n"
+      "  wattle convert SmolLM2-135M-Instruct/ smollm2-q8_0.gguf --type q8_0");
   command->callback(
       [options, &invocation] { invocation.run = [options] { return run(*options); }; });
 }

@@ -11,6 +11,8 @@
 #include "cli/standard_input.hpp"
 #include "cli/utc_time.hpp"
 #include "engine/chat_template.hpp"
+#include "engine/model_files.hpp"
+#include "engine/tokenizer_files.hpp"
 
 namespace wattle::cli {
 namespace {
@@ -59,9 +61,9 @@ Result<engine::ModelTemplate> choose_template(const Options& options,
 }
 
 // The tokens of the model, where the input does not give them itself.
-Status add_tokens(const std::optional<engine::GgufFile>& model, Json& variables) {
-  if (!model) return {};
-  WATTLE_TRY(const auto tokenizer, engine::Tokenizer::from_gguf(*model));
+Status add_tokens(const Options& options, Json& variables) {
+  if (options.model.empty()) return {};
+  WATTLE_TRY(const auto tokenizer, engine::open_tokenizer(options.model));
   const Json tokens = engine::template_tokens(*tokenizer);
   for (const auto& [name, token] : tokens.items()) {
     if (!variables.contains(name)) variables[name] = token;
@@ -83,7 +85,7 @@ Result<std::string> prompt_of(const Options& options) {
   }
   std::optional<engine::GgufFile> model;
   if (!options.model.empty()) {
-    WATTLE_TRY(model, engine::GgufFile::open(options.model));
+    WATTLE_TRY(model, engine::open_weights(options.model));
   }
   WATTLE_TRY(const auto clock, clock_of(options));
   Json variables = Json::object();
@@ -93,7 +95,7 @@ Result<std::string> prompt_of(const Options& options) {
   WATTLE_TRY(const auto found, choose_template(options, model, variables));
   if (options.show) return found.text;
   WATTLE_TRY(const auto chat_template, engine::ChatTemplate::parse(found.text, found.source));
-  WATTLE_CHECK(add_tokens(model, variables));
+  WATTLE_CHECK(add_tokens(options, variables));
   auto prompt = chat_template.render(variables, clock.get());
   if (prompt) return prompt;
   Error error = prompt.error();
@@ -128,7 +130,7 @@ void add_template(CLI::App& app, Invocation& invocation) {
       "template",
       "A conversation on standard input (JSON) becomes the prompt that a model expects.");
   command->add_option("-m,--model", options->model,
-                      "GGUF file: its chat template and its bos_token, eos_token");
+                      "GGUF file or model folder: its chat template and its bos_token, eos_token");
   auto* file =
       command->add_option("--file", options->file, "A template (Jinja) instead of the model's");
   auto* name = command->add_option(

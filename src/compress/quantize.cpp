@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <memory>
 #include <span>
 #include <string_view>
 #include <utility>
 
 #include "base/interrupt.hpp"
+#include "compress/model_source.hpp"
 #include "compress/parallel.hpp"
 #include "engine/gguf_writer.hpp"
 #include "engine/quant.hpp"
@@ -65,11 +67,18 @@ void convert(TensorType from, TensorType to, std::size_t n_elements, Piece& piec
 // block borders, so pieces are independent and the result does not depend on the threads.
 class TensorConversion {
  public:
-  TensorConversion(const GgufFile& file, const TensorInfo& tensor, TensorType to, int threads)
-      : file_(file), tensor_(tensor), to_(to), threads_(worker_count(threads)) {}
+  TensorConversion(const ModelSource& source, const TensorInfo& tensor, TensorType to, int threads)
+      : source_(source), tensor_(tensor), to_(to), threads_(worker_count(threads)) {}
 
   Status run(const GgufWriter::Sink& sink, ErrorSums& sums) {
-    const std::span<const std::byte> bytes = file_.tensor_bytes(tensor_);
+    std::span<const std::byte> bytes = source_.file.tensor_bytes(tensor_);
+    std::vector<std::byte> paired;
+    if (source_.pairs_rows && is_rotated(tensor_)) {
+      const bool is_matrix = tensor_.shape.size() > 1;
+      WATTLE_TRY(const std::size_t row_bytes,
+                 engine::row_bytes(tensor_.type, is_matrix ? tensor_.shape[0] : 1));
+      bytes = paired = paired_rows(bytes, row_bytes, source_.head_dim, source_.rope_dims);
+    }
     if (to_ == tensor_.type) return copy(bytes, sink);
     std::vector<Piece> pieces(threads_);
     for (std::uint64_t start = 0; start < tensor_.n_elements;) {
@@ -122,19 +131,19 @@ class TensorConversion {
     if (!std::isfinite(sums.squared_weight)) {
       return fail(ErrorCode::invalid_format,
                   fmt::format("cannot quantise {}: tensor '{}' holds values that are not finite",
-                              file_.source(), tensor_.name),
+                              source_.file.source(), tensor_.name),
                   "The model is damaged: download or train it again.");
     }
     if (!std::isfinite(sums.squared_error)) {
       return fail(ErrorCode::out_of_range,
                   fmt::format("cannot quantise {}: tensor '{}' holds values too large for {}",
-                              file_.source(), tensor_.name, engine::info(to_).name),
+                              source_.file.source(), tensor_.name, engine::info(to_).name),
                   "Choose bf16 or f32.");
     }
     return {};
   }
 
-  const GgufFile& file_;
+  const ModelSource& source_;
   const TensorInfo& tensor_;
   TensorType to_;
   std::size_t threads_;
@@ -159,7 +168,24 @@ bool matches(const TypeRule& rule, const TensorInfo& tensor) {
 TensorType wanted_type(const TensorInfo& tensor, const QuantizeOptions& options) {
   const auto rule = std::ranges::find_if(
       options.rules, [&](const TypeRule& candidate) { return matches(candidate, tensor); });
-  return rule == options.rules.end() ? options.type : rule->type;
+  return rule == options.rules.end() ? options.type.value_or(tensor.type) : rule->type;
+}
+
+TensorType written_type(const ModelSource& source, const TensorInfo& tensor,
+                        const QuantizeOptions& options) {
+  if (source.is_folder && !is_quantizable(tensor)) return TensorType::f32;
+  return target_type(tensor, wanted_type(tensor, options));
+}
+
+// The type that most weights have.
+TensorType main_type(const ModelSource& source, const QuantizeOptions& options) {
+  if (options.type) return *options.type;
+  std::map<TensorType, std::uint64_t> n_elements;
+  for (const TensorInfo& tensor : source.file.tensors()) {
+    n_elements[written_type(source, tensor, options)] += tensor.n_elements;
+  }
+  return std::ranges::max_element(n_elements, {}, [](const auto& entry) { return entry.second; })
+      ->first;
 }
 
 Status check_types(const GgufFile& file, const QuantizeOptions& options) {
@@ -169,7 +195,7 @@ Status check_types(const GgufFile& file, const QuantizeOptions& options) {
                 fmt::format("Wattle reads {} and does not write it", engine::info(type).name),
                 "Choose q8_0, q6_k, q5_0, q5_1, q4_k, q4_0, q4_1, f16, bf16 or f32.");
   };
-  WATTLE_CHECK(writable(options.type));
+  if (options.type) WATTLE_CHECK(writable(*options.type));
   for (const TypeRule& rule : options.rules) {
     WATTLE_CHECK(writable(rule.type));
     if (std::ranges::none_of(file.tensors(), [&](const TensorInfo& tensor) {
@@ -237,7 +263,8 @@ Result<QuantizeReport> quantize_file(const std::filesystem::path& in,
                                      const std::filesystem::path& out,
                                      const QuantizeOptions& options) {
   WATTLE_CHECK(refuse_same_file(in, out));
-  WATTLE_TRY(const GgufFile file, GgufFile::open(in));
+  WATTLE_TRY(const ModelSource source, open_source(in));
+  const GgufFile& file = source.file;
   if (file.tensors().empty()) {
     return fail(
         ErrorCode::invalid_argument,
@@ -247,21 +274,19 @@ Result<QuantizeReport> quantize_file(const std::filesystem::path& in,
 
   WATTLE_CHECK(check_types(file, options));
   GgufWriter writer;
-  for (const auto& [key, value] : file.metadata()) {
-    if (!key.starts_with("split.")) writer.set(key, value);
-  }
+  for (const auto& [key, value] : source.keys) writer.set(key, value);
   writer.set_uint32("general.quantization_version", 2);
-  writer.set_uint32("general.file_type", file_type_id(options.type));
+  writer.set_uint32("general.file_type", file_type_id(main_type(source, options)));
 
   QuantizeReport report;
   report.file_bytes_before = file.file_bytes();
   for (const auto& tensor : file.tensors()) {
-    const TensorType to = target_type(tensor, wanted_type(tensor, options));
+    const TensorType to = written_type(source, tensor, options);
     if (to != tensor.type && is_block_type(tensor.type)) report.was_quantized = true;
     writer.add_tensor(
         tensor.name, to, tensor.shape, [&, to](const GgufWriter::Sink& sink) -> Status {
           ErrorSums sums;
-          WATTLE_CHECK(TensorConversion(file, tensor, to, options.threads).run(sink, sums));
+          WATTLE_CHECK(TensorConversion(source, tensor, to, options.threads).run(sink, sums));
           RoleReport& role = report_for(report, tensor, to);
           role.n_tensors += 1;
           role.n_elements += tensor.n_elements;

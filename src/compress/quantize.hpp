@@ -1,16 +1,22 @@
 #pragma once
-// Rewrites a GGUF file with its weight matrices in another type. Memory stays bounded by a few
-// thousand rows; the new file appears whole or not at all.
+// Rewrites a model, a GGUF file or the folder of a Hugging Face model, as one GGUF file with its
+// weight matrices in another type, or as they are. Memory stays bounded by a few thousand rows (for
+// folders by one matrix); the new file appears whole or not at all.
 //
 // Which tensors change: every matrix (2 or more dimensions) named "*.weight", the embedding and the
 // output head included. Vectors, norms, RoPE factors and MoE routers stay as they are: they are
 // small, and sensitive. A matrix whose rows are not whole blocks goes to a type of smaller blocks
 // (Q4_K to Q5_0, Q6_K to Q8_0), or to F16. `general.file_type` and `general.quantization_version`
 // are set accordingly.
+//
+// From a folder come, besides, the vocabulary and the chat template; vectors become F32, and the
+// rows of queries and keys take the order that GGUF readers expect of the architecture. What
+// readers must know and GGUF has no key for is an error (model_source.hpp).
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +33,7 @@ struct TypeRule {
 };
 
 struct QuantizeOptions {
-  engine::TensorType type = engine::TensorType::q8_0;
+  std::optional<engine::TensorType> type = engine::TensorType::q8_0;  // nullopt: as it is
   std::vector<TypeRule> rules;  // the first that matches counts
   int threads = 0;              // 0: cores this process may use; the result does not depend on it
   // Bytes written and bytes in all; may be empty. Polled for Ctrl-C between pieces in any case.

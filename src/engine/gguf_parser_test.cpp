@@ -17,6 +17,7 @@
 #include "base/atomic_file.hpp"
 #include "base/test_folder.hpp"
 #include "engine/gguf.hpp"
+#include "wattle_folders.hpp"
 
 namespace wattle::engine {
 namespace {

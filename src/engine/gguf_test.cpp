@@ -10,6 +10,7 @@
 #include "base/atomic_file.hpp"
 #include "base/test_folder.hpp"
 #include "engine/gguf_writer.hpp"
+#include "wattle_folders.hpp"
 
 namespace wattle::engine {
 namespace {

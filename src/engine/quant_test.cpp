@@ -16,6 +16,7 @@
 
 #include "engine/gguf.hpp"
 #include "engine/tensor_type.hpp"
+#include "wattle_folders.hpp"
 
 namespace wattle::engine {
 namespace {

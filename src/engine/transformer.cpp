@@ -11,7 +11,9 @@
 
 #include "base/cpu_budget.hpp"
 #include "engine/config.hpp"
+#include "engine/hf/hf_folder.hpp"
 #include "engine/kernels/isa.hpp"
+#include "engine/model_files.hpp"
 #include "engine/quant.hpp"
 
 namespace wattle::engine {
@@ -246,6 +248,19 @@ class TransformerLoader {
   std::set<std::string> used_;
 };
 
+// The embedding of a folder may have more rows than there are tokens (padding); a GGUF file names
+// every row.
+Status Transformer::check_vocabulary_size(const Transformer& model) {
+  const std::size_t n_tokens = model.tokenizer_->vocab_size();
+  const std::size_t n_rows = model.config_.n_vocab;
+  if (n_tokens == n_rows || (n_tokens < n_rows && is_hf_folder(model.path_))) return {};
+  return fail(ErrorCode::invalid_format,
+              fmt::format("cannot load {}: the vocabulary has {} tokens, 'token_embd.weight' has "
+                          "{} rows",
+                          model.path_.string(), n_tokens, n_rows),
+              "The file is damaged or was converted wrongly: convert it again.");
+}
+
 Result<std::shared_ptr<const Transformer>> Transformer::load(const std::filesystem::path& path,
                                                              const LoadOptions& options) {
   if (options.threads < 0 || options.threads > kMaxThreads) {
@@ -256,18 +271,13 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const std::filesyst
   WATTLE_TRY(const Isa isa, choose_isa());
   auto model = std::make_shared<Transformer>();
   model->path_ = path;
-  WATTLE_TRY(model->file_, GgufFile::open(path));
+  WATTLE_TRY(ModelFiles files, open_model_files(path));
+  model->file_ = std::move(files.weights);
+  model->tokenizer_ = std::move(files.tokenizer);
   model->exact_ = options.exact;
   WATTLE_TRY(model->config_, read_config(model->file_));
   model->architecture_ = find_architecture(model->config_.architecture);
-  WATTLE_TRY(model->tokenizer_, Tokenizer::from_gguf(model->file_));
-  if (model->tokenizer_->vocab_size() != model->config_.n_vocab) {
-    return fail(ErrorCode::invalid_format,
-                fmt::format("cannot load {}: the vocabulary has {} tokens, 'token_embd.weight' has "
-                            "{} rows",
-                            path.string(), model->tokenizer_->vocab_size(), model->config_.n_vocab),
-                "The file is damaged or was converted wrongly: convert it again.");
-  }
+  WATTLE_CHECK(check_vocabulary_size(*model));
   model->pool_ =
       std::make_unique<ThreadPool>(options.threads == 0 ? allowed_cores() : options.threads);
   model->compute_ = {&kernels_for(isa), model->pool_.get()};

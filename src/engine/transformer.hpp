@@ -66,6 +66,8 @@ class Transformer final : public Model {
 
  private:
   friend class TransformerLoader;
+  static Status check_vocabulary_size(const Transformer& model);
+
   std::filesystem::path path_;
   GgufFile file_;  // owns the mapping that the weights point into
   ModelConfig config_;

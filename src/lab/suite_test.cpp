@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/test_folder.hpp"
+#include "wattle_folders.hpp"
 
 namespace wattle::lab {
 namespace {

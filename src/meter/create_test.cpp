@@ -5,6 +5,7 @@
 
 #include "base/test_folder.hpp"
 #include "meter/measure.hpp"
+#include "wattle_folders.hpp"
 
 namespace wattle::meter {
 namespace {

@@ -11,6 +11,7 @@
 
 #include "base/fs_root.hpp"
 #include "base/test_folder.hpp"
+#include "wattle_folders.hpp"
 
 namespace wattle::sense {
 

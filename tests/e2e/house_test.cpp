@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/atomic_file.hpp"
+#include "wattle_folders.hpp"
 
 namespace wattle {
 namespace {

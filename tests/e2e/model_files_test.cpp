@@ -14,6 +14,7 @@
 #include "base/test_folder.hpp"
 #include "e2e/run_program.hpp"
 #include "engine/gguf.hpp"
+#include "wattle_folders.hpp"
 
 namespace wattle::e2e {
 namespace {

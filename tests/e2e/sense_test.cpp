@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "e2e/run_program.hpp"
+#include "wattle_folders.hpp"
 
 namespace wattle::e2e {
 namespace {

@@ -7,6 +7,7 @@
 #include "base/json.hpp"
 #include "base/test_folder.hpp"
 #include "e2e/run_program.hpp"
+#include "wattle_folders.hpp"
 
 namespace wattle::e2e {
 namespace {

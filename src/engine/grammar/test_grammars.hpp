@@ -11,6 +11,7 @@
 #include "engine/grammar.hpp"
 #include "engine/grammar/test_tokenizer.hpp"
 #include "engine/grammar/token_trie.hpp"
+#include "wattle_folders.hpp"
 
 namespace wattle::engine {
 

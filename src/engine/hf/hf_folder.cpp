@@ -96,6 +96,8 @@ class FolderReader {
     for (std::size_t i = 0; i < files_.size(); ++i) WATTLE_CHECK(take_file(i));
     WATTLE_CHECK(take_awq());
     take_rope_factors();
+    WATTLE_CHECK(take_chat_templates());
+    take_name();
     content_.source = folder_.string();
     content_.metadata = std::move(config_.metadata);
     return GgufFile::assemble(std::move(content_));
@@ -253,6 +255,51 @@ class FolderReader {
     if (longrope) {
       static_cast<void>(add_values("rope_factors_long.weight", config_.long_rope_factors));
     }
+  }
+
+  void put_text(const std::string& key, std::string text) {
+    config_.metadata.emplace_back(
+        key, GgufValue{static_cast<std::uint32_t>(GgufType::string), std::move(text)});
+  }
+
+  // chat_template.jinja goes before "chat_template" in tokenizer_config.json, which is a text or a
+  // list of {"name", "template"}; the one called "default" is the main one.
+  Status take_chat_templates() {
+    const std::string key = "tokenizer.chat_template";
+    std::error_code ignored;
+    if (std::filesystem::exists(folder_ / "chat_template.jinja", ignored)) {
+      WATTLE_TRY(auto text, read_file(folder_ / "chat_template.jinja", kMostConfigBytes));
+      put_text(key, std::move(text));
+      return {};
+    }
+    const auto path = folder_ / "tokenizer_config.json";
+    if (!std::filesystem::exists(path, ignored)) return {};
+    WATTLE_TRY(const std::string text, read_file(path, kMostConfigBytes));
+    WATTLE_TRY(const Json json, parse_json(text, path.string()));
+    const Json value = json.is_object() ? json.value("chat_template", Json()) : Json();
+    if (value.is_string()) put_text(key, value.get<std::string>());
+    if (!value.is_array()) return {};
+    std::set<std::string> names;
+    for (const Json& entry : value) {
+      const Json name = entry.is_object() ? entry.value("name", Json()) : Json();
+      const Json body = entry.is_object() ? entry.value("template", Json()) : Json();
+      if (!name.is_string() || !body.is_string() || !names.insert(name.get<std::string>()).second) {
+        return bad("a chat_template in tokenizer_config.json has no name or text of its own");
+      }
+      const bool main = name == Json("default");
+      put_text(main ? key : key + "." + name.get<std::string>(), body.get<std::string>());
+    }
+    return {};
+  }
+
+  // config.json names the model at best by a path on somebody's disk.
+  void take_name() {
+    const auto named = std::ranges::find(config_.metadata, "general.name",
+                                         [](const auto& entry) { return entry.first; });
+    if (named != config_.metadata.end()) return;
+    const auto folder = std::filesystem::absolute(folder_).lexically_normal();
+    put_text("general.name",
+             (folder.has_filename() ? folder : folder.parent_path()).filename().string());
   }
 
   std::filesystem::path folder_;

@@ -7,6 +7,7 @@
 #include "base/atomic_file.hpp"
 #include "base/json.hpp"
 #include "engine/chat_template.hpp"
+#include "wattle_folders.hpp"
 
 namespace wattle::engine {
 namespace {

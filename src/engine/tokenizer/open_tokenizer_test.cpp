@@ -4,6 +4,7 @@
 #include "base/atomic_file.hpp"
 #include "base/test_folder.hpp"
 #include "engine/tokenizer_files.hpp"
+#include "wattle_folders.hpp"
 
 namespace wattle::engine {
 namespace {

@@ -81,6 +81,12 @@ constexpr std::array kKnown = {
 
 }  // namespace
 
+std::vector<std::string_view> PreTokenizer::known_names() {
+  std::vector<std::string_view> names;
+  for (const auto& one : kKnown) names.emplace_back(one.name);
+  return names;
+}
+
 Result<PreTokenizer> PreTokenizer::by_name(const std::string& pre, const std::string& source) {
   const auto known = std::ranges::find(kKnown, std::string_view(pre),
                                        [](const Known& k) { return std::string_view(k.name); });

@@ -16,6 +16,8 @@ class PreTokenizer {
   // unsupported, with the names that are known, if `pre` is none of them; `source` names the file.
   static Result<PreTokenizer> by_name(const std::string& pre, const std::string& source);
 
+  [[nodiscard]] static std::vector<std::string_view> known_names();
+
   // The words of `text` in order, without a gap. Any bytes: each run of invalid UTF-8 is a word.
   [[nodiscard]] std::vector<std::string_view> split(std::string_view text) const;
 

@@ -12,6 +12,7 @@
 #include "base/atomic_file.hpp"
 #include "engine/tokenizer/utf8.hpp"
 #include "engine/tokenizer_files.hpp"
+#include "wattle_folders.hpp"
 
 namespace wattle::engine {
 namespace {

@@ -8,6 +8,7 @@
 #include "base/atomic_file.hpp"
 #include "engine/tokenizer/protobuf_reader.hpp"
 #include "engine/tokenizer_files.hpp"
+#include "wattle_folders.hpp"
 
 namespace wattle::engine {
 namespace {
