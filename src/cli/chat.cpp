@@ -1,8 +1,13 @@
-// wattle chat: prompts and answers in turn, on one session: the KV cache is kept between turns.
+// wattle chat: messages and answers in turn, in the form of the model's chat template. What the
+// session already has of the conversation is kept between turns.
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
 
 #include "base/interrupt.hpp"
 #include "cli/command.hpp"
+#include "cli/conversation.hpp"
 #include "cli/generation_options.hpp"
 #include "cli/standard_input.hpp"
 #include "meter/measure.hpp"
@@ -10,10 +15,24 @@
 namespace wattle::cli {
 namespace {
 
+struct ChatOptions : GenerationOptions {
+  std::string system;
+  std::string template_file;
+};
+
+// How many tokens both begin with.
+std::size_t common_prefix(std::span<const engine::TokenId> a, std::span<const engine::TokenId> b) {
+  return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+}
+
 class Chat {
  public:
-  Chat(OpenModel open, std::unique_ptr<meter::Meter> meter, engine::GenerateOptions options)
-      : open_(std::move(open)), meter_(std::move(meter)), options_(std::move(options)) {}
+  Chat(OpenModel open, std::unique_ptr<meter::Meter> meter, Conversation conversation,
+       engine::GenerateOptions options)
+      : open_(std::move(open)),
+        meter_(std::move(meter)),
+        conversation_(std::move(conversation)),
+        options_(std::move(options)) {}
 
   int run() {
     const bool terminal = standard_input_is_terminal();
@@ -21,13 +40,14 @@ class Chat {
       fmt::print(stderr,
                  "{}: /reset forgets the conversation, /exit leaves, Ctrl-C stops an answer.\n",
                  open_.model->config().name);
+      if (!conversation_.note().empty()) fmt::print(stderr, "({})\n", conversation_.note());
     }
     LineReader lines;
     int code = kOk;
     for (std::string line; prompt(terminal), lines.next(line);) {
       if (line == "/exit") break;
       if (line == "/reset") {
-        reset();
+        conversation_.reset();
       } else if (!line.empty()) {
         const auto status = turn(line);
         // In a script a failed turn ends the run; a person may try again.
@@ -49,26 +69,35 @@ class Chat {
     if (terminal) fmt::print(stderr, "> ");
   }
 
-  void reset() {
-    open_.session->rewind(0);
-    pending_.clear();
+  Status turn(const std::string& text) {
+    conversation_.add("user", text);
+    const Status status = answer();
+    if (!status) conversation_.take_back();
+    return status;
   }
 
-  Status turn(const std::string& text) {
+  Status answer() {
     engine::Session& session = *open_.session;
-    const std::uint32_t begin = session.position();
-    const bool first = begin == 0;
-    const std::string line = first ? text : "\n" + text;
-    const meter::Prompt prompt{
-        .text = line, .encode = {.add_special = first, .parse_special = true}, .before = pending_};
+    WATTLE_TRY(const std::vector<engine::TokenId> all, conversation_.tokens());
+    if (all.size() >= session.context()) {
+      return fail(ErrorCode::out_of_range,
+                  fmt::format("the conversation has {} tokens, the context {}", all.size(),
+                              session.context()),
+                  "Begin anew with /reset, or choose a larger context (--ctx).");
+    }
+    // At least one token must be fed. The template may write the last answer otherwise than the
+    // model did: what differs is processed again.
+    const std::size_t known = std::min(common_prefix(in_session_, all), all.size() - 1);
+    session.rewind(static_cast<std::uint32_t>(known));
+    in_session_.resize(known);
+    const std::span<const engine::TokenId> rest = std::span(all).subspan(known);
+    const meter::Prompt prompt{.text = "", .encode = {.add_special = false}, .before = rest};
     StreamingObserver observer(true);
     WATTLE_TRY(const auto record, meter_->measure(session, prompt, options_, &observer));
-    pending_.clear();
-    // The last token is in the session only if generation had to go past it.
-    if (!observer.tokens().empty() &&
-        session.position() < begin + record.n_prompt_tokens + record.n_output_tokens) {
-      pending_.push_back(observer.tokens().back().id);
-    }
+    in_session_ = all;
+    for (const auto& token : observer.tokens()) in_session_.push_back(token.id);
+    in_session_.resize(std::min<std::size_t>(in_session_.size(), session.position()));
+    conversation_.add("assistant", record.output_text);
     fmt::print(stderr, "[{}; {} of {} context]\n",
                cost_line(record, open_.model->config().n_layers), session.position(),
                session.context());
@@ -77,27 +106,34 @@ class Chat {
 
   OpenModel open_;
   std::unique_ptr<meter::Meter> meter_;
+  Conversation conversation_;
   engine::GenerateOptions options_;
-  std::vector<engine::TokenId> pending_;  // generated, not yet in the session: one at most
+  std::vector<engine::TokenId> in_session_;
 };
 
-Result<int> chat(const GenerationOptions& options) {
+Result<int> chat(const ChatOptions& options) {
   WATTLE_TRY(engine::GenerateOptions generate, generate_options(options));
   WATTLE_TRY(OpenModel open, open_model(options));
+  WATTLE_TRY(auto conversation,
+             Conversation::begin(*open.model, options.template_file, options.system));
   SystemClock clock;
   WATTLE_TRY(auto meter, meter::Meter::create({}, clock));
-  return Chat(std::move(open), std::move(meter), std::move(generate)).run();
+  return Chat(std::move(open), std::move(meter), std::move(conversation), std::move(generate))
+      .run();
 }
 
 }  // namespace
 
 void add_chat(CLI::App& app, Invocation& invocation) {
   auto* command = app.add_subcommand("chat", "Talk to a model, turn by turn");
-  auto options = std::make_shared<GenerationOptions>();
+  auto options = std::make_shared<ChatOptions>();
   add_generation_options(*command, *options);
+  command->add_option("--system", options->system, "What the model is told before everything else");
+  command->add_option("--chat-template", options->template_file,
+                      "A template (Jinja) instead of the model's");
   command->footer(
-      "Each line is given to the model as it is, after a line break, and continues the text so "
-      "far.\nWithout a terminal, lines are read from standard input until it ends.\n"
+      "Each line is a message, written as the model's chat template has it; see it with `wattle "
+      "template`.\nWithout a terminal, lines are read from standard input until it ends.\n"
       "Example: wattle chat -m models/telemetry-16l.gguf --temp 0.7 --stop \"\\n\"\n"
       "Each answer by a grammar: --grammar answer.gbnf, with  root ::= \"yes\" | \"no\"");
   command->callback([options, &invocation] {

@@ -8,6 +8,7 @@
 #include "base/interrupt.hpp"
 #include "base/json.hpp"
 #include "cli/command.hpp"
+#include "cli/conversation.hpp"
 #include "cli/generation_options.hpp"
 #include "cli/standard_input.hpp"
 #include "meter/measure.hpp"
@@ -18,6 +19,8 @@ namespace {
 struct RunOptions : GenerationOptions {
   std::optional<std::string> prompt;
   std::string file;
+  bool chat = false;
+  std::string system;
   bool no_special = false;
   bool raw_tokens = false;
   bool no_energy = false;
@@ -62,8 +65,15 @@ Result<int> run(const RunOptions& options) {
     WATTLE_TRY([[maybe_unused]] const auto idle, meter->measure_idle(options.idle_seconds));
   }
   StreamingObserver observer(!options.json && !options.raw_tokens);
-  const meter::Prompt text{.text = prompt,
-                           .encode = {.add_special = !options.no_special, .parse_special = true}};
+  meter::Prompt text{.text = prompt,
+                     .encode = {.add_special = !options.no_special, .parse_special = true}};
+  std::vector<engine::TokenId> tokens;
+  if (options.chat || !options.system.empty()) {
+    WATTLE_TRY(auto conversation, Conversation::begin(*open.model, "", options.system));
+    conversation.add("user", prompt);
+    WATTLE_TRY(tokens, conversation.tokens());
+    text = {.text = "", .encode = {.add_special = false}, .before = tokens};
+  }
   WATTLE_TRY(const auto record, meter->measure(*open.session, text, generate, &observer));
   if (options.json) {
     fmt::print("{}\n", dump_json(describe(record, *open.model, observer), 2));
@@ -88,6 +98,10 @@ void add_run(CLI::App& app, Invocation& invocation) {
                                      "The prompt; '-' or none: read from standard input");
   command->add_option("-f,--file", options->file, "Read the prompt from this file")
       ->excludes(prompt);
+  command->add_flag("--chat", options->chat,
+                    "Give the prompt as a message in the model's chat template");
+  command->add_option("--system", options->system,
+                      "What the model is told before the message; implies --chat");
   command->add_flag("--no-special", options->no_special,
                     "Do not put the model's begin-of-text token before the prompt");
   command->add_flag("--raw-tokens", options->raw_tokens, "Print token ids instead of text");
@@ -98,7 +112,8 @@ void add_run(CLI::App& app, Invocation& invocation) {
       ->check(CLI::Range(0.0, 3600.0));
   command->add_flag("--json", options->json, "Print JSON with every token's depth and entropy");
   command->footer(
-      "The prompt is given to the model as it is; names of control tokens in it are recognised.\n"
+      "Without --chat the prompt is given to the model as it is; names of control tokens in it are "
+      "recognised.\n"
       "Example: wattle run -m models/telemetry-16l.gguf -p \"co 0.005 ppm, temp 71 F:\" -n 60\n"
       "Only valid JSON: --json-schema '{\"properties\": {\"alarm\": {\"type\": \"boolean\"}}}'");
   command->callback([options, &invocation] {

@@ -53,6 +53,8 @@ class Model {
   [[nodiscard]] virtual const ModelConfig& config() const = 0;
   [[nodiscard]] virtual const Tokenizer& tokenizer() const = 0;
   [[nodiscard]] virtual const std::filesystem::path& path() const = 0;
+  // Its keys (chat template and the like); open as long as the model is.
+  [[nodiscard]] virtual const GgufFile& file() const = 0;
   // "Q4_0": the type most of the weight bytes are in.
   [[nodiscard]] virtual std::string precision() const = 0;
   // Weight bytes read for one decoded token through layers 1…exit_layer (0: all) and the output

@@ -49,6 +49,7 @@ class Transformer final : public Model {
   [[nodiscard]] const ModelConfig& config() const override { return config_; }
   [[nodiscard]] const Tokenizer& tokenizer() const override { return *tokenizer_; }
   [[nodiscard]] const std::filesystem::path& path() const override { return path_; }
+  [[nodiscard]] const GgufFile& file() const override { return file_; }
   [[nodiscard]] std::string precision() const override { return precision_; }
   [[nodiscard]] std::uint64_t bytes_per_token(std::uint32_t exit_layer) const override;
   [[nodiscard]] bool exact() const override { return exact_; }

@@ -154,5 +154,42 @@ TEST_F(RunCommand, ChatKeepsEachAnswerToTheGrammar) {
   ADD_FAILURE() << outcome.out;
 }
 
+// What the template makes of a message is what the model gets, once, and in chat turn by turn.
+TEST_F(RunCommand, ChatAndRunSpeakTheTemplate) {
+  const auto file =
+      folder_.write("t.jinja",
+                    "{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content "
+                    "}}{% endfor %}{% if add_generation_prompt %}<a>{% endif %}");
+  const auto plain = [&](const std::string& text) {
+    return run_wattle({"run", "-m", path_, "-n", "4", "--ignore-eos", "-p", text}).out;
+  };
+  const std::string first = plain("<system>be brief<user>hi<a>");
+  ASSERT_FALSE(first.empty());
+  const Outcome chat = run_wattle({"chat", "-m", path_, "-n", "4", "--ignore-eos", "--system",
+                                   "be brief", "--chat-template", file.string()},
+                                  "hi\n/reset\nhi\n");
+  EXPECT_EQ(chat.exit_code, 0) << chat.err;
+  EXPECT_EQ(chat.out, first + first);
+  // This model has none: a default takes its place, a line for each message.
+  EXPECT_EQ(run_wattle(
+                {"run", "-m", path_, "-n", "4", "--ignore-eos", "--system", "be brief", "-p", "hi"})
+                .out,
+            plain("be brief\nhi"));
+  const auto refusing = folder_.write("no.jinja", "{{ raise_exception('never') }}");
+  const Outcome refused =
+      run_wattle({"chat", "-m", path_, "--chat-template", refusing.string()}, "hi\n");
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_NE(refused.err.find("never"), std::string::npos) << refused.err;
+}
+
+// A conversation that no longer fits is refused with what to do; the ones before stand.
+TEST_F(RunCommand, ChatSaysWhenTheContextIsFull) {
+  const Outcome outcome = run_wattle({"chat", "-m", path_, "-n", "4", "--ignore-eos"},
+                                     "hi\n" + std::string(80, 'x') + "\n");
+  EXPECT_NE(outcome.exit_code, 0);
+  EXPECT_NE(outcome.err.find("the context 64"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("/reset"), std::string::npos) << outcome.err;
+}
+
 }  // namespace
 }  // namespace wattle::e2e
