@@ -20,6 +20,8 @@ void set_metadata(GgufWriter& writer, const ModelShape& shape, const std::string
   writer.set_string("general.name", name);
   u32("general.file_type", 1);  // mostly F16
   writer.set_string("general.license", "mit");
+  // Every answer is to one reading: what was said before it was never trained on.
+  writer.set_string("tokenizer.chat_template", "{{ messages[-1].content }}");
   u32("llama.context_length", shape.context);
   u32("llama.embedding_length", shape.d_model);
   u32("llama.block_count", shape.n_layers);
