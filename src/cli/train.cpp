@@ -56,16 +56,20 @@ void print_json(const Options& options, const learn::TrainReport& made) {
   fmt::print("{}\n", dump_json({{"out", options.train.out.string()},
                                 {"steps", made.steps},
                                 {"parameters", made.n_parameters},
-                                {"first_loss", made.first_loss},
-                                {"last_loss", made.last_loss},
+                                {"first_loss", made.first_loss ? Json(*made.first_loss) : Json()},
+                                {"last_loss", made.last_loss ? Json(*made.last_loss) : Json()},
                                 {"seconds", made.seconds},
                                 {"exits", std::move(exits)}},
                                2));
 }
 
 void print_table(const Options& options, const learn::TrainReport& made) {
-  fmt::print("{} parameters, {} steps, loss {:.4f} → {:.4f}, {}\n", made.n_parameters, made.steps,
-             made.first_loss, made.last_loss, format_duration(made.seconds));
+  const std::string loss =
+      made.first_loss && made.last_loss
+          ? fmt::format("loss {:.4f} → {:.4f}", *made.first_loss, *made.last_loss)
+          : std::string("no step was left to do");
+  fmt::print("{} parameters, {} steps, {}, {}\n", made.n_parameters, made.steps, loss,
+             format_duration(made.seconds));
   if (!made.exits.empty()) {
     using Align = TextTable::Align;
     TextTable table({{"exit layer", Align::right},

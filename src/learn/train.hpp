@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,8 +61,8 @@ struct ExitQuality {
 struct TrainReport {
   std::int64_t steps = 0;  // done in all, resumed ones included
   std::int64_t n_parameters = 0;
-  double first_loss = 0.0;  // of this run's first and last step, full depth, nats a token
-  double last_loss = 0.0;
+  // Of this run's first and last step, full depth, nats a token; empty if no step was left.
+  std::optional<double> first_loss, last_loss;
   double seconds = 0.0;
   std::vector<ExitQuality> exits;  // last evaluation; empty if none
 };
