@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 
 #include "base/atomic_file.hpp"
@@ -21,6 +22,51 @@ void add_grammar_options(CLI::App& command, GenerationOptions& options) {
                                 "Keep the answer to one JSON object, whatever is in it");
   grammar->excludes(schema)->excludes(json);
   schema->excludes(json);
+}
+
+void add_sampling_options(CLI::App& command, GenerationOptions& options) {
+  auto& sampling = options.generate.sampling;
+  command
+      .add_option("--temp", sampling.temperature, "Temperature; 0 takes the most probable token")
+      ->capture_default_str();
+  command.add_option("--top-k", sampling.top_k, "Choose among the k most probable (0: off)");
+  command.add_option("--top-p", sampling.top_p,
+                     "Choose among the most probable that reach this probability (1: off)");
+  command.add_option("--min-p", sampling.min_p,
+                     "Drop tokens less probable than this part of the best (0: off)");
+  command.add_option("--typical-p", sampling.typical_p,
+                     "Choose among the most typical that reach this probability (1: off)");
+  command.add_option("--repeat-penalty", sampling.repetition_penalty,
+                     "Divide the logits of tokens of prompt and answer by this (1: off)");
+  command
+      .add_option("--repeat-last-n", sampling.repeat_last_n,
+                  "How many tokens --repeat-penalty looks back on (-1: all)")
+      ->capture_default_str();
+  command.add_option("--presence-penalty", sampling.presence_penalty,
+                     "Subtract this from the logits of generated tokens (0: off)");
+  command.add_option("--frequency-penalty", sampling.frequency_penalty,
+                     "Subtract this for every time that a token was generated (0: off)");
+  command
+      .add_option("--logit-bias", options.logit_bias,
+                  "ID=VALUE: add VALUE to a token's logit, -inf forbids it (may be repeated)")
+      ->take_all()
+      ->expected(1);
+  command.add_option("--seed", sampling.seed, "Seed of the random choice")->capture_default_str();
+}
+
+Result<engine::LogitBias> parse_logit_bias(const std::string& text) {
+  engine::LogitBias bias;
+  const char* const end = text.data() + text.size();
+  const auto id = std::from_chars(text.data(), end, bias.id);
+  if (id.ec == std::errc() && id.ptr != end && *id.ptr == '=') {
+    const char* begin = id.ptr + 1;
+    if (end - begin > 1 && *begin == '+' && begin[1] != '-') ++begin;  // from_chars takes no plus
+    const auto value = std::from_chars(begin, end, bias.bias);
+    if (value.ec == std::errc() && value.ptr == end) return bias;
+  }
+  return fail(ErrorCode::invalid_argument, fmt::format("--logit-bias is '{}'", text),
+              "Give a token id and a number, for example 42=-1.5, or 42=-inf to forbid the token "
+              "(wattle tokenize prints ids).");
 }
 
 Result<std::shared_ptr<const engine::Grammar>> read_grammar(const GenerationOptions& options) {
@@ -47,18 +93,7 @@ void add_generation_options(CLI::App& command, GenerationOptions& options) {
   command.add_option("-m,--model", options.model, "GGUF file")->required();
   command.add_option("-n,--max-tokens", generate.max_tokens, "Tokens to generate at most")
       ->capture_default_str();
-  command
-      .add_option("--temp", generate.sampling.temperature,
-                  "Temperature; 0 takes the most probable token")
-      ->capture_default_str();
-  command.add_option("--top-k", generate.sampling.top_k,
-                     "Choose among the k most probable (0: off)");
-  command.add_option("--top-p", generate.sampling.top_p,
-                     "Choose among the most probable that reach this probability (1: off)");
-  command.add_option("--min-p", generate.sampling.min_p,
-                     "Drop tokens less probable than this part of the best (0: off)");
-  command.add_option("--seed", generate.sampling.seed, "Seed of the random choice")
-      ->capture_default_str();
+  add_sampling_options(command, options);
   command.add_option("--stop", generate.stop, "End before this text (may be repeated)")
       ->take_all()
       ->expected(1);
@@ -85,6 +120,10 @@ void add_generation_options(CLI::App& command, GenerationOptions& options) {
 Result<engine::GenerateOptions> generate_options(const GenerationOptions& options) {
   engine::GenerateOptions generate = options.generate;
   generate.exit.entropy_nats = options.exit_entropy;
+  for (const std::string& text : options.logit_bias) {
+    WATTLE_TRY(const engine::LogitBias bias, parse_logit_bias(text));
+    generate.sampling.logit_bias.push_back(bias);
+  }
   WATTLE_TRY(generate.grammar, read_grammar(options));
   return generate;
 }

@@ -24,6 +24,7 @@ struct GenerationOptions {
   std::string grammar;      // GBNF file
   std::string json_schema;  // file, or the schema itself
   bool json_mode = false;
+  std::vector<std::string> logit_bias;  // ID=VALUE
   engine::GenerateOptions generate;
 };
 

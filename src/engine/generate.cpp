@@ -83,6 +83,13 @@ Status check_grammar(const GenerateOptions& options) {
               "a grammar says where the text ends, ignore_eos does not", "Choose one of them.");
 }
 
+Status check_logprobs(const GenerateOptions& options) {
+  if (options.n_logprobs <= kMaxLogprobs) return {};
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("log-probabilities of {} tokens were asked for", options.n_logprobs),
+              fmt::format("Choose at most {}.", kMaxLogprobs));
+}
+
 // Feeds tokens and leaves the distribution of the next one, by way of the exits.
 class Generator {
  public:
@@ -188,6 +195,8 @@ Result<GenerateResult> generate(Session& session, std::span<const TokenId> promp
   WATTLE_TRY(SessionState * state, state_of(session));
   WATTLE_CHECK(check_tokens(session, prompt));
   WATTLE_CHECK(check_sampling(options.sampling));
+  WATTLE_CHECK(check_logit_bias(options.sampling, session.model().config().n_vocab));
+  WATTLE_CHECK(check_logprobs(options));
   WATTLE_CHECK(check_exit(*state, options.exit));
   WATTLE_CHECK(check_grammar(options));
   WATTLE_TRY(const std::uint32_t n_layers, layers_to_run(*state, options.exit.layer));
@@ -201,7 +210,7 @@ Result<GenerateResult> generate(Session& session, std::span<const TokenId> promp
   observer->prefill_end();
   Status status;
   if (whole) {
-    Decoding decoding(session.model().tokenizer(), options, *observer, result);
+    Decoding decoding(session.model().tokenizer(), options, *observer, result, prompt);
     status = decode(*state, generator, decoding, result);
     decoding.finish();
   } else {

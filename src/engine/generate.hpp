@@ -38,12 +38,25 @@ class Session {
   virtual void rewind(std::uint32_t position) = 0;
 };
 
+// Added to a token's logit before everything else; −∞ forbids it.
+struct LogitBias {
+  TokenId id = 0;
+  float bias = 0.0F;
+};
+
+// How a token is chosen; docs/sampling.md gives the order of the steps and their formulas.
 struct SamplingOptions {
   float temperature = 0.0F;  // 0: greedy
   int top_k = 0;             // 0: off
   float top_p = 1.0F;        // 1: off
   float min_p = 0.0F;        // 0: off
   std::uint64_t seed = 0;
+  float typical_p = 1.0F;           // 1: off
+  float repetition_penalty = 1.0F;  // 1: off; over the last repeat_last_n tokens,
+  int repeat_last_n = 64;           // prompt and generated; −1: all, 0: none
+  float presence_penalty = 0.0F;    // 0: off; over the generated tokens
+  float frequency_penalty = 0.0F;   // likewise, times their number
+  std::vector<LogitBias> logit_bias;
 };
 
 // Leaving before the last layer: the final norm and output head are applied to the hidden state
@@ -66,16 +79,26 @@ struct GenerateOptions {
   // where generation ends by end_of_text (which it also does where nothing may follow). Sampling
   // chooses among the allowed tokens. Not together with ignore_eos.
   std::shared_ptr<const Grammar> grammar;
+  std::uint32_t n_logprobs = 0;  // GeneratedToken::top_logprobs; at most kMaxLogprobs
 };
+inline constexpr std::uint32_t kMaxLogprobs = 100;
 
 enum class StopReason { end_of_text, stop_string, max_tokens, context_full, cancelled };
 [[nodiscard]] const char* stop_reason_name(StopReason reason);
+
+struct TokenLogprob {
+  TokenId id = 0;
+  float logprob = 0.0F;
+};
 
 struct GeneratedToken {
   TokenId id = 0;
   std::uint32_t layers = 0;   // layers that were run for it
   float entropy_nats = 0.0F;  // of the model's distribution at temperature 1, over all tokens
-  float logprob = 0.0F;       // natural log of its probability there, also under a grammar
+  float logprob =
+      0.0F;  // natural log of its probability there, whatever the sampling options and grammar
+  // The n_logprobs most probable tokens there, the most probable first, ties by id.
+  std::vector<TokenLogprob> top_logprobs;
 };
 
 // Called on the generating thread; the order is prefill_begin, prefill_end (the first token's
