@@ -128,14 +128,14 @@ const int registered = [] {
   if (s == nullptr) return 0;
   const std::uint32_t n_layers = s->model->config().n_layers;
   for (const std::uint32_t layers : {n_layers / 4, n_layers / 2, n_layers * 3 / 4}) {
-    for (const std::uint32_t n : {2U, 4U, 8U}) {
+    for (const std::uint32_t n : {2U, 3U, 4U, 7U}) {
       for (const float confidence : {0.0F, 0.5F, 0.8F}) {
         const SpeculationOptions how{Kind::self, layers, n, confidence};
         add(fmt::format("{}@{}", speculation_name(how), confidence), {.speculation = how});
       }
     }
   }
-  for (const std::uint32_t n : {2U, 4U, 8U, 12U}) {
+  for (const std::uint32_t n : {3U, 7U, 8U, 11U}) {
     const SpeculationOptions how{Kind::lookup, 0, n};
     add(speculation_name(how), {.speculation = how});
   }

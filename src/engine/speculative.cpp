@@ -10,8 +10,9 @@
 namespace wattle::engine {
 namespace {
 
-constexpr std::uint32_t kSelfDraft = 4;
-constexpr std::uint32_t kLookupDraft = 8;
+// Passes of 4 and 8 positions fill the tiles of the matrix products (docs/benchmarks.md).
+constexpr std::uint32_t kSelfDraft = 3;
+constexpr std::uint32_t kLookupDraft = 7;
 constexpr std::size_t kLongestMatch = 3;
 constexpr std::size_t kShortestMatch = 2;
 

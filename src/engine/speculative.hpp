@@ -31,7 +31,7 @@ Status decode_speculatively(SessionState& session, std::uint32_t n_layers,
 [[nodiscard]] Status check_speculation(const GenerateOptions& options, std::uint32_t n_layers,
                                        bool wants_layer_entropy);
 
-// "self:6:4", "lookup:8"; empty without speculation.
+// "self:6:3", "lookup:7"; empty without speculation.
 [[nodiscard]] std::string speculation_name(const SpeculationOptions& options);
 
 }  // namespace wattle::engine

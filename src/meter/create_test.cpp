@@ -99,7 +99,7 @@ TEST(MeterCreate, MeasuresSpeculationAndRecomputingWithoutFiguresThatWouldLeaveW
   EXPECT_EQ(guessed.output_text, plain.output_text);
   EXPECT_EQ(guessed.n_output_tokens, 20U);
   EXPECT_EQ(guessed.itl_ms.size(), 19U);
-  EXPECT_EQ(guessed.speculation, "self:8:4");
+  EXPECT_EQ(guessed.speculation, "self:8:3");
   EXPECT_EQ(1 + guessed.n_accepted_tokens.value() + guessed.n_verification_passes.value(), 20U);
   EXPECT_GE(guessed.n_drafted_tokens.value(), guessed.n_accepted_tokens.value());
   EXPECT_NEAR(guessed.e2e_latency_ms, guessed.ttft_ms.value() + guessed.tpot_ms.value() * 19.0,
