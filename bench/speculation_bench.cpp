@@ -140,7 +140,10 @@ const int registered = [] {
     add(speculation_name(how), {.speculation = how});
   }
   const std::uint32_t first = n_layers / 2;
+  const std::uint32_t early = n_layers / 4;
   const std::vector<ExitOptions> exits = {
+      {.min_layer = early, .margin = 0.5F},
+      {.min_layer = early, .margin = 0.95F},
       {.layer = first},
       {.entropy_nats = 0.3F, .min_layer = first},
       {.min_layer = first, .margin = 0.8F},
@@ -148,10 +151,12 @@ const int registered = [] {
       {.min_layer = first, .confidence = ConfidenceExit{0.95F, 0.7F, 2}}};
   for (ExitOptions exit : exits) {
     const std::string rule = exit_rule_name(exit);
-    add("exit " + (rule.empty() ? fmt::format("layer:{}", exit.layer) : rule), {.exit = exit});
+    const std::string name = rule.empty() ? fmt::format("exit layer:{}", exit.layer)
+                                          : fmt::format("exit {} from {}", rule, exit.min_layer);
+    add(name, {.exit = exit});
     if (rule.empty()) continue;
     exit.kv = ExitKv::recompute;
-    add("exit " + rule + " recompute", {.exit = exit});
+    add(name + " recompute", {.exit = exit});
   }
   return 0;
 }();
