@@ -159,6 +159,12 @@ class ExitGeneration : public testing::Test {
     ASSERT_TRUE(test_model_.write(path_));
     model_ = *Model::load(path_, {.exact = true, .threads = 2});
   }
+  // The way that models are run by default: 8 bits, keys and values in half precision.
+  void load_packed(int threads) {
+    const TestModel packed(TestShape{.type = TensorType::q8_0, .n_layers = kLayers});
+    ASSERT_TRUE(packed.write(path_));
+    model_ = *Model::load(path_, {.threads = threads});
+  }
   GenerateResult run(const ExitOptions& exit, std::uint32_t batch = 256) {
     session_ = *Session::create(model_, {.batch = batch});
     const auto result =
@@ -253,17 +259,22 @@ TEST_F(ExitGeneration, EveryRuleFollowsItsDefinitionWithPropagatedAndRecomputedK
 }
 
 TEST_F(ExitGeneration, RecomputedBitsDoNotDependOnBatchesOrThreads) {
-  for (ExitOptions exit : rules()) {
-    exit.kv = ExitKv::recompute;
-    const auto expected = run(exit);
-    for (const std::uint32_t batch : {1U, 2U, 3U}) {
-      const auto result = run(exit, batch);
-      ASSERT_EQ(result.tokens.size(), expected.tokens.size());
-      for (std::size_t i = 0; i < result.tokens.size(); ++i) {
-        EXPECT_EQ(result.tokens[i].id, expected.tokens[i].id);
-        EXPECT_EQ(result.tokens[i].layers, expected.tokens[i].layers);
-        EXPECT_EQ(result.tokens[i].logprob, expected.tokens[i].logprob);
-        EXPECT_EQ(result.tokens[i].entropy_nats, expected.tokens[i].entropy_nats);
+  const auto some_rules = rules();
+  for (const bool packed : {false, true}) {
+    if (packed) load_packed(2);
+    for (ExitOptions exit : some_rules) {
+      exit.kv = ExitKv::recompute;
+      const auto expected = run(exit);
+      for (const std::uint32_t batch : {1U, 2U, 3U, 256U}) {
+        if (packed) load_packed(batch == 2 ? 1 : 3);
+        const auto result = run(exit, batch);
+        ASSERT_EQ(result.tokens.size(), expected.tokens.size());
+        for (std::size_t i = 0; i < result.tokens.size(); ++i) {
+          EXPECT_EQ(result.tokens[i].id, expected.tokens[i].id);
+          EXPECT_EQ(result.tokens[i].layers, expected.tokens[i].layers);
+          EXPECT_EQ(result.tokens[i].logprob, expected.tokens[i].logprob);
+          EXPECT_EQ(result.tokens[i].entropy_nats, expected.tokens[i].entropy_nats);
+        }
       }
     }
   }
@@ -271,7 +282,8 @@ TEST_F(ExitGeneration, RecomputedBitsDoNotDependOnBatchesOrThreads) {
 
 // What is in the cache afterwards is what a session without exits has there.
 TEST_F(ExitGeneration, ARecomputedSessionGoesOnLikeOneWithoutExits) {
-  for (const std::uint32_t rewind_by : {0U, 1U, 5U}) {
+  for (const std::uint32_t rewind_by : {0U, 1U, 5U, 0U, 2U}) {
+    if (rewind_by == 5) load_packed(2);
     const auto result = run({.margin = -1.0F, .kv = ExitKv::recompute});  // all leave after layer 1
     for (const auto& token : result.tokens) EXPECT_EQ(token.layers, 1U);
     const std::uint32_t position = session_->position() - rewind_by;
