@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 
 #include "base/atomic_file.hpp"
@@ -21,6 +22,132 @@ void add_grammar_options(CLI::App& command, GenerationOptions& options) {
                                 "Keep the answer to one JSON object, whatever is in it");
   grammar->excludes(schema)->excludes(json);
   schema->excludes(json);
+}
+
+void add_sampling_options(CLI::App& command, GenerationOptions& options) {
+  auto& sampling = options.generate.sampling;
+  command
+      .add_option("--temp", sampling.temperature, "Temperature; 0 takes the most probable token")
+      ->capture_default_str();
+  command.add_option("--top-k", sampling.top_k, "Choose among the k most probable (0: off)");
+  command.add_option("--top-p", sampling.top_p,
+                     "Choose among the most probable that reach this probability (1: off)");
+  command.add_option("--min-p", sampling.min_p,
+                     "Drop tokens less probable than this part of the best (0: off)");
+  command.add_option("--typical-p", sampling.typical_p,
+                     "Choose among the most typical that reach this probability (1: off)");
+  command.add_option("--repeat-penalty", sampling.repetition_penalty,
+                     "Divide the logits of tokens of prompt and answer by this (1: off)");
+  command
+      .add_option("--repeat-last-n", sampling.repeat_last_n,
+                  "How many tokens --repeat-penalty looks back on (-1: all)")
+      ->capture_default_str();
+  command.add_option("--presence-penalty", sampling.presence_penalty,
+                     "Subtract this from the logits of generated tokens (0: off)");
+  command.add_option("--frequency-penalty", sampling.frequency_penalty,
+                     "Subtract this for every time that a token was generated (0: off)");
+  command
+      .add_option("--logit-bias", options.logit_bias,
+                  "ID=VALUE: add VALUE to a token's logit, -inf forbids it (may be repeated)")
+      ->take_all()
+      ->expected(1);
+  command.add_option("--seed", sampling.seed, "Seed of the random choice")->capture_default_str();
+}
+
+void add_exit_options(CLI::App& command, GenerationOptions& options) {
+  auto& exit = options.generate.exit;
+  command.add_option("--exit-layer", exit.layer,
+                     "Leave after this layer, counted from 1 (0: all layers)");
+  auto* entropy = command.add_option(
+      "--exit-entropy", options.exit_entropy,
+      "Leave after the first layer whose next-token entropy is below this (nats)");
+  auto* margin = command.add_option("--exit-margin", options.exit_margin,
+                                    "Leave after the first layer where the most probable token is "
+                                    "this much more probable than the next");
+  auto* confidence = command.add_option(
+      "--exit-confidence", options.exit_confidence,
+      "P[:LOWER:N]: leave after the first layer where the most probable token is more probable "
+      "than P, or than LOWER for N layers in a row");
+  entropy->excludes(margin)->excludes(confidence);
+  margin->excludes(confidence);
+  command.add_option("--min-exit-layer", exit.min_layer, "First layer that these three look at")
+      ->capture_default_str();
+  command
+      .add_option("--exit-kv", options.exit_kv,
+                  "Keys and values of skipped layers: propagate (from where the token left) or "
+                  "recompute (exact, when they are needed)")
+      ->check(CLI::IsMember({"propagate", "recompute"}))
+      ->capture_default_str();
+}
+
+std::vector<std::string> parts_of(const std::string& text) {
+  std::vector<std::string> parts(1);
+  for (const char c : text) {
+    if (c == ':') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+template <class Number>
+bool parse_part(const std::string& part, Number& number) {
+  const char* const end = part.data() + part.size();
+  const auto [ptr, ec] = std::from_chars(part.data(), end, number);
+  return ec == std::errc() && ptr == end;
+}
+
+Result<engine::ConfidenceExit> parse_confidence(const std::string& text) {
+  engine::ConfidenceExit exit;
+  const auto parts = parts_of(text);
+  bool ok = (parts.size() == 1 || parts.size() == 3) && parse_part(parts[0], exit.upper);
+  exit.lower = exit.upper;
+  if (ok && parts.size() == 3) {
+    ok = parse_part(parts[1], exit.lower) && parse_part(parts[2], exit.n_layers);
+  }
+  if (ok) return exit;
+  return fail(ErrorCode::invalid_argument, fmt::format("--exit-confidence is '{}'", text),
+              "Give a probability, for example 0.9, or two and a number of layers: 0.9:0.7:3.");
+}
+
+Result<engine::SpeculationOptions> parse_speculation(const std::string& text) {
+  engine::SpeculationOptions options;
+  if (text.empty()) return options;
+  const auto parts = parts_of(text);
+  const auto draft_at = [&](std::size_t at) {  // nothing, or a number from 1
+    if (parts.size() == at) return true;
+    return parts.size() == at + 1 && parse_part(parts[at], options.n_draft) && options.n_draft > 0;
+  };
+  using Kind = engine::SpeculationOptions::Kind;
+  bool ok = false;
+  if (parts[0] == "self") {
+    options.kind = Kind::self;
+    ok = parts.size() >= 2 && parse_part(parts[1], options.draft_layers) && draft_at(2);
+  } else if (parts[0] == "lookup") {
+    options.kind = Kind::lookup;
+    ok = draft_at(1);
+  }
+  if (ok) return options;
+  return fail(ErrorCode::invalid_argument, fmt::format("--speculate is '{}'", text),
+              "Give self:E or self:E:K (guess K tokens with the first E layers), lookup or "
+              "lookup:K.");
+}
+
+Result<engine::LogitBias> parse_logit_bias(const std::string& text) {
+  engine::LogitBias bias;
+  const char* const end = text.data() + text.size();
+  const auto id = std::from_chars(text.data(), end, bias.id);
+  if (id.ec == std::errc() && id.ptr != end && *id.ptr == '=') {
+    const char* begin = id.ptr + 1;
+    if (end - begin > 1 && *begin == '+' && begin[1] != '-') ++begin;  // from_chars takes no plus
+    const auto value = std::from_chars(begin, end, bias.bias);
+    if (value.ec == std::errc() && value.ptr == end) return bias;
+  }
+  return fail(ErrorCode::invalid_argument, fmt::format("--logit-bias is '{}'", text),
+              "Give a token id and a number, for example 42=-1.5, or 42=-inf to forbid the token "
+              "(wattle tokenize prints ids).");
 }
 
 Result<std::shared_ptr<const engine::Grammar>> read_grammar(const GenerationOptions& options) {
@@ -49,29 +176,14 @@ void add_generation_options(CLI::App& command, GenerationOptions& options) {
       ->required();
   command.add_option("-n,--max-tokens", generate.max_tokens, "Tokens to generate at most")
       ->capture_default_str();
-  command
-      .add_option("--temp", generate.sampling.temperature,
-                  "Temperature; 0 takes the most probable token")
-      ->capture_default_str();
-  command.add_option("--top-k", generate.sampling.top_k,
-                     "Choose among the k most probable (0: off)");
-  command.add_option("--top-p", generate.sampling.top_p,
-                     "Choose among the most probable that reach this probability (1: off)");
-  command.add_option("--min-p", generate.sampling.min_p,
-                     "Drop tokens less probable than this part of the best (0: off)");
-  command.add_option("--seed", generate.sampling.seed, "Seed of the random choice")
-      ->capture_default_str();
+  add_sampling_options(command, options);
   command.add_option("--stop", generate.stop, "End before this text (may be repeated)")
       ->take_all()
       ->expected(1);
-  command.add_option("--exit-layer", generate.exit.layer,
-                     "Leave after this layer, counted from 1 (0: all layers)");
-  command.add_option("--exit-entropy", options.exit_entropy,
-                     "Leave after the first layer whose next-token entropy is below this (nats)");
-  command
-      .add_option("--min-exit-layer", generate.exit.min_layer,
-                  "First layer that --exit-entropy looks at")
-      ->capture_default_str();
+  add_exit_options(command, options);
+  command.add_option("--speculate", options.speculate,
+                     "Guess tokens and check them in one pass, for the same output: self:E[:K] "
+                     "(guess K with the first E layers) or lookup[:K] (from what was said before)");
   command.add_flag("--ignore-eos", generate.ignore_eos, "Go on after an end-of-text token");
   add_grammar_options(command, options);
   command.add_option("-c,--ctx", options.context,
@@ -87,6 +199,17 @@ void add_generation_options(CLI::App& command, GenerationOptions& options) {
 Result<engine::GenerateOptions> generate_options(const GenerationOptions& options) {
   engine::GenerateOptions generate = options.generate;
   generate.exit.entropy_nats = options.exit_entropy;
+  generate.exit.margin = options.exit_margin;
+  if (!options.exit_confidence.empty()) {
+    WATTLE_TRY(generate.exit.confidence, parse_confidence(options.exit_confidence));
+  }
+  generate.exit.kv =
+      options.exit_kv == "recompute" ? engine::ExitKv::recompute : engine::ExitKv::propagate;
+  WATTLE_TRY(generate.speculation, parse_speculation(options.speculate));
+  for (const std::string& text : options.logit_bias) {
+    WATTLE_TRY(const engine::LogitBias bias, parse_logit_bias(text));
+    generate.sampling.logit_bias.push_back(bias);
+  }
   WATTLE_TRY(generate.grammar, read_grammar(options));
   return generate;
 }
@@ -132,6 +255,10 @@ std::string cost_line(const meter::InferenceRecord& record, std::uint32_t n_laye
   }
   if (record.n_output_tokens > 0 && record.mean_layers < n_layers) {
     line += fmt::format(", {:.1f} of {} layers", record.mean_layers, n_layers);
+  }
+  if (record.n_drafted_tokens && record.n_accepted_tokens && record.n_verification_passes) {
+    line += fmt::format(", {} of {} guesses right in {} passes", *record.n_accepted_tokens,
+                        *record.n_drafted_tokens, *record.n_verification_passes);
   }
   if (record.energy && record.energy_source) {
     const auto& energy = *record.energy;

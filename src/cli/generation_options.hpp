@@ -21,14 +21,20 @@ struct GenerationOptions {
   bool exact = false;
   bool json = false;
   std::optional<float> exit_entropy;
+  std::optional<float> exit_margin;
+  std::string exit_confidence;  // UPPER or UPPER:LOWER:LAYERS
+  std::string exit_kv = "propagate";
+  std::string speculate;    // self:E, self:E:K, lookup or lookup:K
   std::string grammar;      // GBNF file
   std::string json_schema;  // file, or the schema itself
   bool json_mode = false;
+  std::vector<std::string> logit_bias;  // ID=VALUE
   engine::GenerateOptions generate;
 };
 
 void add_generation_options(CLI::App& command, GenerationOptions& options);
-// What the options say about exits and grammar, in engine terms; reads the grammar's file.
+// What the options say about exits, speculation, biases and grammar, in engine terms; reads the
+// grammar's file.
 [[nodiscard]] Result<engine::GenerateOptions> generate_options(const GenerationOptions& options);
 
 struct OpenModel {

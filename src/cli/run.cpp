@@ -41,10 +41,14 @@ Json describe(const meter::InferenceRecord& record, const engine::Model& model,
   json["threads"] = model.threads();
   json["tokens"] = Json::array();
   for (const auto& token : observer.tokens()) {
-    json["tokens"].push_back({{"id", token.id},
-                              {"layers", token.layers},
-                              {"entropy_nats", token.entropy_nats},
-                              {"logprob", token.logprob}});
+    Json entry = {{"id", token.id},
+                  {"layers", token.layers},
+                  {"entropy_nats", token.entropy_nats},
+                  {"logprob", token.logprob}};
+    for (const auto& top : token.top_logprobs) {
+      entry["top_logprobs"].push_back({{"id", top.id}, {"logprob", top.logprob}});
+    }
+    json["tokens"].push_back(std::move(entry));
   }
   return json;
 }
@@ -110,6 +114,8 @@ void add_run(CLI::App& app, Invocation& invocation) {
       ->add_option("--idle", options->idle_seconds,
                    "Measure idle power for so many seconds first, to give net energy too")
       ->check(CLI::Range(0.0, 3600.0));
+  command->add_option("--logprobs", options->generate.n_logprobs,
+                      "With --json: log-probabilities of so many tokens at every step");
   command->add_flag("--json", options->json, "Print JSON with every token's depth and entropy");
   command->footer(
       "Without --chat the prompt is given to the model as it is; names of control tokens in it are "

@@ -16,8 +16,8 @@ class Constraint {
   Constraint(const std::shared_ptr<const Grammar>& grammar, const Tokenizer& tokenizer)
       : tokens_(grammar, tokenizer), state_(grammar) {}
 
-  // `argmax` is the best of all tokens. None: the text is complete, nothing can follow, and the
-  // vocabulary has no token that says so. Error: no token is allowed.
+  // `argmax` is the best of all tokens; logits of −∞ are forbidden. None: the text is complete,
+  // nothing can follow, and the vocabulary has no token that says so. Error: no token is allowed.
   Result<std::optional<TokenId>> sample(Sampler& sampler, std::span<const float> logits,
                                         TokenId argmax);
   // The text is complete and nothing may follow.

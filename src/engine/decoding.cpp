@@ -1,15 +1,19 @@
 #include "engine/decoding.hpp"
 
+#include <utility>
+
 #include "base/interrupt.hpp"
 
 namespace wattle::engine {
 
 Decoding::Decoding(const Tokenizer& tokenizer, const GenerateOptions& options,
-                   GenerateObserver& observer, GenerateResult& result)
+                   GenerateObserver& observer, GenerateResult& result,
+                   std::span<const TokenId> prompt)
     : tokenizer_(tokenizer),
       options_(options),
       observer_(observer),
       result_(result),
+      processor_(options.sampling, prompt),
       sampler_(options.sampling),
       text_(options.stop) {
   if (options.grammar) constraint_.emplace(options.grammar, tokenizer);
@@ -17,8 +21,19 @@ Decoding::Decoding(const Tokenizer& tokenizer, const GenerateOptions& options,
 
 // None: the grammar is over and the vocabulary has no token to say so.
 Result<std::optional<TokenId>> Decoding::sample(const Distribution& next) {
-  if (!constraint_) return sampler_.sample(next.logits, next.stats.argmax);
-  return constraint_->sample(sampler_, next.logits, next.stats.argmax);
+  std::span<const float> logits = next.logits;
+  TokenId argmax = next.stats.argmax;
+  if (processor_.is_active()) {
+    logits = processor_.process(logits);
+    const std::optional<TokenId> best = LogitProcessor::argmax(logits);
+    if (!best) {
+      return fail(ErrorCode::invalid_argument, "the logit bias forbids every token there is",
+                  "Allow one at least.");
+    }
+    argmax = *best;
+  }
+  if (!constraint_) return sampler_.sample(logits, argmax);
+  return constraint_->sample(sampler_, logits, argmax);
 }
 
 bool Decoding::end(StopReason reason) {
@@ -37,11 +52,13 @@ Result<bool> Decoding::choose(const Distribution& next) {
   token.entropy_nats = static_cast<float>(next.entropy_nats());
   token.logprob = static_cast<float>(
       static_cast<double>(next.logits[static_cast<std::size_t>(id)]) - next.log_sum());
-  result_.tokens.push_back(token);
+  token.top_logprobs = top_logprobs(next.logits, next.log_sum(), options_.n_logprobs);
+  result_.tokens.push_back(std::move(token));
+  processor_.accept(id);
   result_.last_token_pending = true;
   const std::string text = text_.push(tokenizer_.piece(id));
   result_.text += text;
-  const bool go_on = observer_.token(token, text);
+  const bool go_on = observer_.token(result_.tokens.back(), text);
   if (text_.stopped()) return end(StopReason::stop_string);
   if (!go_on || interrupted()) return end(StopReason::cancelled);
   if (constraint_ && constraint_->must_end()) return end(StopReason::end_of_text);

@@ -20,6 +20,12 @@ struct Distribution {
   [[nodiscard]] double log_sum() const {
     return static_cast<double>(stats.max) + std::log(stats.sum_exp);
   }
+  // Probability of the most probable token, and how far it is ahead of the next: p1, p1 − p2.
+  [[nodiscard]] double confidence() const { return 1.0 / stats.sum_exp; }
+  [[nodiscard]] double margin() const {
+    const double behind = static_cast<double>(stats.runner_up) - static_cast<double>(stats.max);
+    return (1.0 - std::exp(behind)) / stats.sum_exp;
+  }
   [[nodiscard]] double entropy_nats() const {
     return std::max(0.0, std::log(stats.sum_exp) - stats.sum_exp_shift / stats.sum_exp);
   }

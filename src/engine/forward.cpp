@@ -27,7 +27,7 @@ void normalize(const Transformer& model, const float* x, const NormWeights& weig
 // One forward pass; holds what all its steps need.
 class Pass {
  public:
-  Pass(SessionState& session, std::size_t n)
+  Pass(SessionState& session, std::size_t n, std::size_t start)
       : session_(session),
         model_(session.transformer()),
         config_(model_.config()),
@@ -36,7 +36,9 @@ class Pass {
         architecture_(model_.architecture()),
         s_(session.scratch(n)),
         n_(n),
-        start_(session.position()) {}
+        start_(start) {
+    prepare_rotation();
+  }
 
   void embed(std::span<const TokenId> tokens) {
     const Matrix& table = model_.weights().embedding;
@@ -49,6 +51,13 @@ class Pass {
       const float scale = std::sqrt(static_cast<float>(config_.d_model));
       for (std::size_t i = 0; i < n_ * config_.d_model; ++i) s_.hidden[i] *= scale;
     }
+  }
+
+  void set_hidden(const float* hidden) {
+    std::copy_n(hidden, n_ * config_.d_model, s_.hidden.data());
+  }
+
+  void prepare_rotation() {
     const std::vector<double>& frequencies = model_.rope_frequencies(session_.context());
     const double magnitude = config_.rope_magnitude;
     for (std::size_t t = 0; t < n_; ++t) {
@@ -220,16 +229,12 @@ class Pass {
   std::size_t start_;
 };
 
-}  // namespace
-
-ForwardResult forward(SessionState& session, std::span<const TokenId> tokens,
-                      const ForwardOptions& options) {
-  Pass pass(session, tokens.size());
-  const std::size_t last = tokens.size() - 1;
-  std::uint32_t cached = options.n_layers;
+// Layers first_layer + 1 … options.n_layers.
+ForwardResult run_layers(Pass& pass, std::size_t n, std::uint32_t first_layer,
+                         const ForwardOptions& options) {
+  const std::size_t last = n - 1;
   ForwardResult result;
-  pass.embed(tokens);
-  for (std::uint32_t layer = 0; layer < options.n_layers; ++layer) {
+  for (std::uint32_t layer = first_layer; layer < options.n_layers; ++layer) {
     // In the last layer only the positions whose result is wanted go past the cache.
     const bool final_layer = layer + 1 == options.n_layers;
     const std::size_t first = final_layer && !options.all_positions ? last : 0;
@@ -239,15 +244,36 @@ ForwardResult forward(SessionState& session, std::span<const TokenId> tokens,
     result.layers = layer + 1;
     if (options.hook && !options.hook(result.layers, pass.hidden(last))) break;
   }
+  result.hidden = pass.hidden(options.all_positions ? 0 : last);
+  result.all_hidden = pass.hidden(0);
+  return result;
+}
+
+}  // namespace
+
+ForwardResult forward(SessionState& session, std::span<const TokenId> tokens,
+                      const ForwardOptions& options) {
   const auto n_layers = static_cast<std::uint32_t>(session.transformer().weights().layers.size());
-  if (result.layers < options.n_layers) {
+  Pass pass(session, tokens.size(), session.position());
+  pass.embed(tokens);
+  const ForwardResult result = run_layers(pass, tokens.size(), 0, options);
+  const bool left = result.layers < options.n_layers;
+  if (left && !options.resumable) {
     for (std::uint32_t layer = result.layers; layer < n_layers; ++layer) {
       pass.project_qkv(layer, false);
     }
-    cached = n_layers;
   }
-  session.advance(static_cast<std::uint32_t>(tokens.size()), cached);
-  result.hidden = pass.hidden(options.all_positions ? 0 : last);
+  session.advance(static_cast<std::uint32_t>(tokens.size()),
+                  left || options.resumable ? n_layers : options.n_layers);
+  return result;
+}
+
+ForwardResult resume(SessionState& session, std::size_t n, std::uint32_t first_layer,
+                     const float* hidden, const ForwardOptions& options) {
+  Pass pass(session, n, session.position() - n);
+  pass.set_hidden(hidden);
+  const ForwardResult result = run_layers(pass, n, first_layer, options);
+  if (!options.resumable) session.advance(0, options.n_layers);
   return result;
 }
 

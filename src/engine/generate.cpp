@@ -7,7 +7,10 @@
 
 #include "base/interrupt.hpp"
 #include "engine/decoding.hpp"
+#include "engine/deferred_positions.hpp"
+#include "engine/exit_policy.hpp"
 #include "engine/forward.hpp"
+#include "engine/speculative.hpp"
 
 namespace wattle::engine {
 namespace {
@@ -61,26 +64,17 @@ Result<std::uint32_t> layers_to_run(const SessionState& session, std::uint32_t e
   return layers;
 }
 
-Status check_exit(const SessionState& session, const ExitOptions& exit) {
-  const std::uint32_t n_layers = session.model().config().n_layers;
-  if (!exit.entropy_nats) return {};
-  if (std::isnan(*exit.entropy_nats)) {
-    return fail(ErrorCode::invalid_argument, "the exit entropy is not a number",
-                "Give a number of nats, for example 0.5.");
-  }
-  if (exit.min_layer == 0 || exit.min_layer > n_layers) {
-    return fail(ErrorCode::out_of_range,
-                fmt::format("the first exit layer is {}, {} has {} layers", exit.min_layer,
-                            session.model().config().name, n_layers),
-                fmt::format("Choose 1 to {}.", n_layers));
-  }
-  return {};
-}
-
 Status check_grammar(const GenerateOptions& options) {
   if (!options.grammar || !options.ignore_eos) return {};
   return fail(ErrorCode::invalid_argument,
               "a grammar says where the text ends, ignore_eos does not", "Choose one of them.");
+}
+
+Status check_logprobs(const GenerateOptions& options) {
+  if (options.n_logprobs <= kMaxLogprobs) return {};
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("log-probabilities of {} tokens were asked for", options.n_logprobs),
+              fmt::format("Choose at most {}.", kMaxLogprobs));
 }
 
 // Feeds tokens and leaves the distribution of the next one, by way of the exits.
@@ -88,7 +82,11 @@ class Generator {
  public:
   Generator(SessionState& session, std::uint32_t n_layers, const ExitOptions& exit,
             GenerateObserver& observer)
-      : session_(session), n_layers_(n_layers), exit_(exit), observer_(observer) {
+      : session_(session),
+        n_layers_(n_layers),
+        policy_(exit, n_layers),
+        recompute_(policy_.has_rule() && exit.kv == ExitKv::recompute),
+        observer_(observer) {
     next_.logits.resize(session.model().config().n_vocab);
   }
 
@@ -112,21 +110,24 @@ class Generator {
  private:
   void run(std::span<const TokenId> tokens, bool wanted, bool leave) {
     bool taken = false;
+    policy_.begin();
     ForwardOptions options{.n_layers = n_layers_};
-    if (wanted && (exit_.entropy_nats || observer_.wants_layer_entropy())) {
+    if (wanted && (policy_.has_rule() || observer_.wants_layer_entropy())) {
       options.hook = [&](std::uint32_t layer, const float* hidden) {
         if (taken) return true;
         taken = look(layer, hidden);
         return !(taken && leave);
       };
     }
-    const ForwardResult result = forward(session_, tokens, options);
+    const ForwardResult result =
+        leave && recompute_ ? forward_deferring(session_, tokens.front(), n_layers_, options.hook)
+                            : forward(session_, tokens, options);
     if (wanted && !taken) look(result.layers, result.hidden);
   }
 
   // Computes the distribution after a layer, if it is needed. True: this is the exit.
   bool look(std::uint32_t layer, const float* hidden) {
-    const bool may_leave = layer == n_layers_ || (exit_.entropy_nats && layer >= exit_.min_layer);
+    const bool may_leave = policy_.looks_at(layer);
     if (!may_leave && !observer_.wants_layer_entropy()) return false;
     output_head(session_, hidden, 1, next_.logits.data());
     next_.stats = session_.transformer().compute().kernels->softmax_stats(next_.logits.data(),
@@ -134,12 +135,13 @@ class Generator {
     next_.layers = layer;
     const auto entropy = static_cast<float>(next_.entropy_nats());
     if (observer_.wants_layer_entropy()) observer_.layer_entropy(layer, entropy);
-    return layer == n_layers_ || (may_leave && entropy < *exit_.entropy_nats);
+    return may_leave && policy_.leaves(layer, next_);
   }
 
   SessionState& session_;
   std::uint32_t n_layers_;
-  const ExitOptions& exit_;
+  ExitPolicy policy_;
+  bool recompute_;
   GenerateObserver& observer_;
   Distribution next_;
 };
@@ -188,21 +190,28 @@ Result<GenerateResult> generate(Session& session, std::span<const TokenId> promp
   WATTLE_TRY(SessionState * state, state_of(session));
   WATTLE_CHECK(check_tokens(session, prompt));
   WATTLE_CHECK(check_sampling(options.sampling));
-  WATTLE_CHECK(check_exit(*state, options.exit));
+  WATTLE_CHECK(check_logit_bias(options.sampling, session.model().config().n_vocab));
+  WATTLE_CHECK(check_logprobs(options));
+  WATTLE_CHECK(check_exit(options.exit, session.model().config()));
   WATTLE_CHECK(check_grammar(options));
   WATTLE_TRY(const std::uint32_t n_layers, layers_to_run(*state, options.exit.layer));
   GenerateObserver silent;
   if (observer == nullptr) observer = &silent;
+  WATTLE_CHECK(check_speculation(options, n_layers, observer->wants_layer_entropy()));
   GenerateResult result;
   result.n_prompt_tokens = prompt.size();
   Generator generator(*state, n_layers, options.exit, *observer);
   observer->prefill_begin(prompt.size());
+  complete_deferred(*state);
   const bool whole = generator.prefill(prompt);
   observer->prefill_end();
   Status status;
   if (whole) {
-    Decoding decoding(session.model().tokenizer(), options, *observer, result);
-    status = decode(*state, generator, decoding, result);
+    Decoding decoding(session.model().tokenizer(), options, *observer, result, prompt);
+    status = options.speculation.kind == SpeculationOptions::Kind::none
+                 ? decode(*state, generator, decoding, result)
+                 : decode_speculatively(*state, n_layers, options, prompt, generator.next(),
+                                        decoding, result);
     decoding.finish();
   } else {
     result.stop = StopReason::cancelled;
@@ -217,6 +226,7 @@ Result<std::vector<PositionLogits>> all_logits(Session& session, std::span<const
   WATTLE_TRY(SessionState * state, state_of(session));
   WATTLE_CHECK(check_tokens(session, tokens));
   WATTLE_TRY(const std::uint32_t n_layers, layers_to_run(*state, exit_layer));
+  complete_deferred(*state);
   const std::size_t n_vocab = session.model().config().n_vocab;
   std::vector<PositionLogits> positions;
   std::vector<float> logits;

@@ -38,21 +38,68 @@ class Session {
   virtual void rewind(std::uint32_t position) = 0;
 };
 
+// Added to a token's logit before everything else; −∞ forbids it.
+struct LogitBias {
+  TokenId id = 0;
+  float bias = 0.0F;
+};
+
+// How a token is chosen; docs/sampling.md gives the order of the steps and their formulas.
 struct SamplingOptions {
   float temperature = 0.0F;  // 0: greedy
   int top_k = 0;             // 0: off
   float top_p = 1.0F;        // 1: off
   float min_p = 0.0F;        // 0: off
   std::uint64_t seed = 0;
+  float typical_p = 1.0F;           // 1: off
+  float repetition_penalty = 1.0F;  // 1: off; over the last repeat_last_n tokens,
+  int repeat_last_n = 64;           // prompt and generated; −1: all, 0: none
+  float presence_penalty = 0.0F;    // 0: off; over the generated tokens
+  float frequency_penalty = 0.0F;   // likewise, times their number
+  std::vector<LogitBias> logit_bias;
 };
 
+// Leave where the most probable token is more probable than `upper`, or where one and the same
+// token has been the most probable, and more probable than `lower`, for `n_layers` layers in a row.
+struct ConfidenceExit {
+  float upper = 1.0F;
+  float lower = 1.0F;  // at most `upper`
+  std::uint32_t n_layers = 1;
+};
+
+// What later, deeper tokens find in the layers that a token skipped (docs/early-exit.md):
+// propagate: keys and values of the state that it left with; recompute: those of the whole model,
+// worked out when a token first goes that deep.
+enum class ExitKv { propagate, recompute };
+
 // Leaving before the last layer: the final norm and output head are applied to the hidden state
-// after layer `layer`. Layers are counted from 1; layer n_layers is the whole model.
+// after layer `layer`. Layers are counted from 1; layer n_layers is the whole model. With one of
+// the rules (entropy, margin, confidence; not two of them) a token leaves after the first layer
+// ≥ min_layer that the rule holds at, `layer` at the latest.
 struct ExitOptions {
   std::uint32_t layer = 0;            // fixed exit; 0: full depth
-  std::optional<float> entropy_nats;  // leave after the first layer ≥ min_layer whose
-  std::uint32_t min_layer = 1;        // next-token entropy is below this
+  std::optional<float> entropy_nats;  // the next-token entropy is below this
+  std::uint32_t min_layer = 1;
+  std::optional<float> margin;  // p1 − p2 of the two most probable tokens is above this
+  std::optional<ConfidenceExit> confidence;
+  ExitKv kv = ExitKv::propagate;
 };
+
+// Guessing tokens ahead and checking the guesses in one pass. The output is the same, bit for bit,
+// as without (docs/speculation.md).
+struct SpeculationOptions {
+  enum class Kind {
+    none,
+    self,    // guesses come from the first `draft_layers` layers of the model
+    lookup,  // and from what followed the same tokens earlier in prompt and output
+  };
+  Kind kind = Kind::none;
+  std::uint32_t draft_layers = 0;
+  std::uint32_t n_draft = 0;  // guesses per pass, at most kMaxDraft; 0: the default of the kind
+  // self: guessing ends before a token that the draft layers give less than this probability.
+  float min_confidence = 0.5F;
+};
+inline constexpr std::uint32_t kMaxDraft = 64;
 
 class Grammar;  // engine/grammar.hpp
 
@@ -66,16 +113,27 @@ struct GenerateOptions {
   // where generation ends by end_of_text (which it also does where nothing may follow). Sampling
   // chooses among the allowed tokens. Not together with ignore_eos.
   std::shared_ptr<const Grammar> grammar;
+  std::uint32_t n_logprobs = 0;  // GeneratedToken::top_logprobs; at most kMaxLogprobs
+  SpeculationOptions speculation;
 };
+inline constexpr std::uint32_t kMaxLogprobs = 100;
 
 enum class StopReason { end_of_text, stop_string, max_tokens, context_full, cancelled };
 [[nodiscard]] const char* stop_reason_name(StopReason reason);
+
+struct TokenLogprob {
+  TokenId id = 0;
+  float logprob = 0.0F;
+};
 
 struct GeneratedToken {
   TokenId id = 0;
   std::uint32_t layers = 0;   // layers that were run for it
   float entropy_nats = 0.0F;  // of the model's distribution at temperature 1, over all tokens
-  float logprob = 0.0F;       // natural log of its probability there, also under a grammar
+  float logprob =
+      0.0F;  // natural log of its probability there, whatever the sampling options and grammar
+  // The n_logprobs most probable tokens there, the most probable first, ties by id.
+  std::vector<TokenLogprob> top_logprobs;
 };
 
 // Called on the generating thread; the order is prefill_begin, prefill_end (the first token's
@@ -98,6 +156,17 @@ class GenerateObserver {
   virtual void decode_end() {}
 };
 
+struct SpeculationStats {
+  std::uint64_t n_drafted = 0;
+  std::uint64_t n_accepted = 0;
+  std::uint64_t n_passes = 0;        // over all layers, after the prefill
+  std::uint64_t n_rows = 0;          // positions in these passes
+  std::uint64_t n_draft_passes = 0;  // of one position each over the draft layers (self)
+  [[nodiscard]] double acceptance() const {
+    return n_drafted == 0 ? 0.0 : static_cast<double>(n_accepted) / static_cast<double>(n_drafted);
+  }
+};
+
 struct GenerateResult {
   std::vector<GeneratedToken> tokens;  // without the end-of-text token
   std::string text;
@@ -106,6 +175,7 @@ struct GenerateResult {
   // The last token is in `tokens` but not yet in the session: to continue, put it before the next
   // prompt.
   bool last_token_pending = false;
+  std::optional<SpeculationStats> speculation;  // if it was asked for
 };
 
 // Errors: empty prompt, prompt longer than the remaining context, exit layer outside the model;

@@ -22,9 +22,10 @@ class RandomStream {
   std::uint64_t state_;
 };
 
-// temperature 0: the most probable token, the lowest id among equals. Otherwise top-k, top-p and
-// min-p choose the candidates, in this order and on the model's own distribution (temperature 1);
-// the temperature then applies among them. At least one candidate remains.
+// temperature 0: the most probable token, the lowest id among equals. Otherwise top-k, typical-p,
+// top-p and min-p choose the candidates, in this order and at temperature 1, each on what the one
+// before has left; the temperature then applies among them. At least one candidate remains. Logits
+// of −∞ are never chosen. Each choice that is not greedy takes one number of the random stream.
 class Sampler {
  public:
   explicit Sampler(const SamplingOptions& options) : options_(options), random_(options.seed) {}
@@ -43,9 +44,11 @@ class Sampler {
     float logit;
     TokenId id;
   };
-  TokenId choose(std::span<const float> logits, TokenId argmax);
+  TokenId choose(TokenId argmax);
   void keep_top(std::size_t n);
-  void keep_top_p(double log_sum);
+  [[nodiscard]] double log_sum() const;
+  void keep_top_p();
+  void keep_typical();
 
   SamplingOptions options_;
   RandomStream random_;
@@ -54,5 +57,7 @@ class Sampler {
 
 // Errors name the option and its range.
 [[nodiscard]] Status check_sampling(const SamplingOptions& options);
+// Tokens outside the vocabulary, or named twice.
+[[nodiscard]] Status check_logit_bias(const SamplingOptions& options, std::size_t n_vocab);
 
 }  // namespace wattle::engine

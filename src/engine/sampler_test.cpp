@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <random>
 
 namespace wattle::engine {
 namespace {
@@ -76,6 +78,72 @@ TEST(Sampler, MinPDropsWhatIsFarBelowTheBest) {
   EXPECT_EQ(draw({.temperature = 1.0F, .min_p = 0.6F}, kLogits, 500).size(), 2U);
 }
 
+// The definition, over every token: sorted by |−log p − H|, kept until the mass is reached.
+std::vector<TokenId> typical_set(const std::vector<float>& logits, double mass) {
+  double sum = 0;
+  for (const float l : logits) sum += std::exp(double{l});
+  double entropy = 0;
+  std::vector<std::pair<double, TokenId>> order;
+  for (const float l : logits) entropy -= std::exp(double{l}) / sum * (l - std::log(sum));
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    const double information = std::log(sum) - double{logits[i]};
+    order.emplace_back(std::abs(information - entropy), static_cast<TokenId>(i));
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<TokenId> kept;
+  double reached = 0;
+  for (const auto& [distance, id] : order) {
+    kept.push_back(id);
+    reached += std::exp(double{logits[static_cast<std::size_t>(id)]}) / sum;
+    if (reached >= mass) break;
+  }
+  std::sort(kept.begin(), kept.end());
+  return kept;
+}
+
+TEST(Sampler, TypicalPKeepsTheTokensClosestToTheEntropy) {
+  // 0.4, 0.3, 0.2, 0.1: H = 1.28 nats, −log p = 0.92, 1.20, 1.61, 2.30: the second best comes
+  // first, then the third.
+  EXPECT_EQ(draw({.temperature = 1.0F, .typical_p = 0.25F}, kLogits, 50),
+            (std::map<TokenId, int>{{3, 50}}));
+  const auto two = draw({.temperature = 1.0F, .typical_p = 0.45F}, kLogits, 500);
+  EXPECT_EQ(two.size(), 2U);
+  EXPECT_TRUE(two.contains(3) && two.contains(0));
+}
+
+TEST(Sampler, TypicalPFollowsItsDefinitionOnRandomDistributions) {
+  std::mt19937 random(11);
+  std::normal_distribution<float> normal(0.0F, 1.5F);
+  for (const float mass : {0.2F, 0.5F, 0.9F}) {
+    std::vector<float> logits(12);
+    for (float& l : logits) l = normal(random);
+    // A temperature so high that every candidate is drawn.
+    const auto counts = draw({.temperature = 100.0F, .typical_p = mass}, logits, 2000);
+    std::vector<TokenId> drawn;
+    for (const auto& [id, count] : counts) drawn.push_back(id);
+    EXPECT_EQ(drawn, typical_set(logits, double{mass}));
+  }
+}
+
+TEST(Sampler, MinPAfterTypicalPIsRelativeToTheBestThatIsLeft) {
+  // Left are 0.3 and 0.2; of 0.4, which is gone, 0.2 would be too little.
+  EXPECT_EQ(draw({.temperature = 1.0F, .min_p = 0.6F, .typical_p = 0.45F}, kLogits, 500).size(),
+            2U);
+  EXPECT_EQ(draw({.temperature = 1.0F, .min_p = 0.9F, .typical_p = 0.45F}, kLogits, 50),
+            (std::map<TokenId, int>{{3, 50}}));
+}
+
+TEST(Sampler, MinusInfinityIsNeverChosen) {
+  const std::vector<float> logits = {0.0F, -INFINITY, 0.0F, -INFINITY};
+  for (const auto& options :
+       {SamplingOptions{.temperature = 100.0F}, SamplingOptions{.temperature = 1.0F, .top_k = 3},
+        SamplingOptions{.temperature = 1.0F, .top_p = 0.999F, .typical_p = 0.999F}}) {
+    const auto counts = draw(options, logits, 500);
+    EXPECT_EQ(counts.size(), 2U);
+    EXPECT_TRUE(counts.contains(0) && counts.contains(2));
+  }
+}
+
 TEST(Sampler, SameSeedSameTokensOtherSeedOthers) {
   const auto sequence = [](std::uint64_t seed) {
     Sampler sampler({.temperature = 1.0F, .seed = seed});
@@ -94,6 +162,20 @@ TEST(Sampler, OptionsOutOfRangeAreNamed) {
   EXPECT_FALSE(check_sampling({.top_k = -1}));
   EXPECT_FALSE(check_sampling({.top_p = 0.0F}));
   EXPECT_FALSE(check_sampling({.min_p = 1.5F}));
+  const auto names = [](const SamplingOptions& options, const char* name) {
+    const Status status = check_sampling(options);
+    return !status && status.error().message().find(name) != std::string::npos;
+  };
+  EXPECT_TRUE(names({.typical_p = 0.0F}, "typical-p"));
+  EXPECT_TRUE(names({.typical_p = NAN}, "typical-p"));
+  EXPECT_TRUE(names({.repetition_penalty = 0.0F}, "repetition penalty"));
+  EXPECT_TRUE(names({.repetition_penalty = INFINITY}, "repetition penalty"));
+  EXPECT_TRUE(names({.repeat_last_n = -2}, "window"));
+  EXPECT_TRUE(names({.presence_penalty = NAN}, "presence penalty"));
+  EXPECT_TRUE(names({.frequency_penalty = -101.0F}, "frequency penalty"));
+  EXPECT_TRUE(names({.logit_bias = {{7, NAN}}}, "token 7"));
+  EXPECT_TRUE(names({.logit_bias = {{7, INFINITY}}}, "token 7"));
+  EXPECT_TRUE(check_sampling({.logit_bias = {{7, -INFINITY}, {8, -3.0F}}}));
   EXPECT_TRUE(check_sampling({.temperature = 0.7F, .top_k = 40, .top_p = 0.9F, .min_p = 0.05F}));
 }
 

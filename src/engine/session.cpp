@@ -73,6 +73,11 @@ SessionState::SessionState(std::shared_ptr<const Transformer> model, KvCache cac
       cached_layers_(model_->config().n_layers) {}
 
 void SessionState::rewind(std::uint32_t position) {
+  const std::size_t n_dropped = position_ - std::min(position_, position);
+  const std::size_t n_deferred =
+      deferred_.depth.size() - std::min(deferred_.depth.size(), n_dropped);
+  deferred_.depth.resize(n_deferred);
+  deferred_.hidden.resize(n_deferred * model_->config().d_model);
   position_ = std::min(position_, position);
   if (position_ == 0) cached_layers_ = model_->config().n_layers;
 }

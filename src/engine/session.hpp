@@ -56,6 +56,17 @@ struct Scratch {
   MatmulScratch matmul;
 };
 
+// Positions at the end of a session that left early and have not been through their upper layers
+// (deferred_positions.hpp).
+struct DeferredRows {
+  std::vector<std::uint32_t> depth;  // [n] layers that were run; falls or stays from row to row
+  std::vector<float> hidden;         // [n, d_model] residual streams after them
+  void clear() {
+    depth.clear();
+    hidden.clear();
+  }
+};
+
 class SessionState final : public Session {
  public:
   SessionState(std::shared_ptr<const Transformer> model, KvCache cache, std::uint32_t context,
@@ -72,6 +83,7 @@ class SessionState final : public Session {
   // Makes room for n positions.
   Scratch& scratch(std::size_t n);
   [[nodiscard]] std::uint32_t batch() const { return batch_; }
+  [[nodiscard]] DeferredRows& deferred() { return deferred_; }
   // `n` positions were written in layers 1…n_layers.
   void advance(std::uint32_t n, std::uint32_t n_layers);
   // Layers that every cached position has keys and values in.
@@ -81,6 +93,7 @@ class SessionState final : public Session {
   std::shared_ptr<const Transformer> model_;
   KvCache cache_;
   Scratch scratch_;
+  DeferredRows deferred_;
   std::uint32_t context_;
   std::uint32_t batch_;
   std::uint32_t position_ = 0;

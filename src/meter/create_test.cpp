@@ -73,5 +73,51 @@ TEST(MeterCreate, MeasuresARealInference) {
   }
 }
 
+// Observers and phases are those of a plain run; what is not one step a token is not guessed at.
+TEST(MeterCreate, MeasuresSpeculationAndRecomputingWithoutFiguresThatWouldLeaveWorkOut) {
+  SystemClock clock;
+  const auto model =
+      engine::Model::load(std::filesystem::path(WATTLE_SOURCE_DIR) / "models/telemetry-16l.gguf")
+          .value();
+  const auto session = engine::Session::create(model, {.context = 256}).value();
+  const auto meter =
+      Meter::create({.peak_bytes_per_s = 1e10, .peak_flops_per_s = 1e12}, clock).value();
+  const auto measure = [&](const engine::GenerateOptions& options) {
+    session->rewind(0);
+    const auto record =
+        meter->measure(*session, {.text = "Telemetry: temp: 118.6 F. What is going on?"}, options);
+    EXPECT_TRUE(record) << record.error().message();
+    return *record;
+  };
+  engine::GenerateOptions options{.max_tokens = 20, .ignore_eos = true};
+  const InferenceRecord plain = measure(options);
+  EXPECT_TRUE(plain.flops_decode && plain.mfu && plain.mbu);
+  EXPECT_EQ(plain.speculation, "");
+  EXPECT_FALSE(plain.n_drafted_tokens);
+  options.speculation.kind = engine::SpeculationOptions::Kind::self;
+  options.speculation.draft_layers = 8;
+  const InferenceRecord guessed = measure(options);
+  EXPECT_EQ(guessed.output_text, plain.output_text);
+  EXPECT_EQ(guessed.n_output_tokens, 20U);
+  EXPECT_EQ(guessed.itl_ms.size(), 19U);
+  EXPECT_EQ(guessed.speculation, "self:8:3");
+  EXPECT_EQ(1 + guessed.n_accepted_tokens.value() + guessed.n_verification_passes.value(), 20U);
+  EXPECT_GE(guessed.n_drafted_tokens.value(), guessed.n_accepted_tokens.value());
+  EXPECT_NEAR(guessed.e2e_latency_ms, guessed.ttft_ms.value() + guessed.tpot_ms.value() * 19.0,
+              1e-6);
+  EXPECT_EQ(guessed.energy.has_value(), plain.energy.has_value());
+  EXPECT_TRUE(guessed.flops_prefill);
+  EXPECT_FALSE(guessed.flops_decode || guessed.mfu || guessed.mbu);
+  options.speculation = {};
+  options.exit.margin = 0.5F;
+  options.exit.min_layer = 4;
+  const InferenceRecord left = measure(options);
+  EXPECT_EQ(left.exit_rule, "margin:0.5");
+  EXPECT_LT(left.mean_layers, 16.0);
+  EXPECT_TRUE(left.flops_decode);
+  options.exit.kv = engine::ExitKv::recompute;
+  EXPECT_FALSE(measure(options).flops_decode);
+}
+
 }  // namespace
 }  // namespace wattle::meter

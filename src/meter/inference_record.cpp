@@ -21,11 +21,16 @@ void visit_fields(Record& r, Visitor& visit) {
   visit("prompt_id", r.prompt_id);
   visit("exit_layer", r.exit_layer);
   visit("exit_entropy_nats", r.exit_entropy_nats);
+  visit("exit_rule", r.exit_rule);
+  visit("speculation", r.speculation);
   visit("trial", r.trial);
   visit("warmup", r.warmup);
   visit("n_prompt_tokens", r.n_prompt_tokens);
   visit("n_output_tokens", r.n_output_tokens);
   visit("mean_layers", r.mean_layers);
+  visit("n_drafted_tokens", r.n_drafted_tokens);
+  visit("n_accepted_tokens", r.n_accepted_tokens);
+  visit("n_verification_passes", r.n_verification_passes);
   visit("stop_reason", r.stop_reason);
   visit("output_text", r.output_text);
   visit("queue_ms", r.queue_ms);

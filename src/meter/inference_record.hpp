@@ -41,12 +41,17 @@ struct InferenceRecord {
   std::string timestamp;         // when the request was accepted, ISO 8601 UTC
   std::uint32_t exit_layer = 0;  // 0: full depth
   std::optional<double> exit_entropy_nats;
+  // "margin:0.5", "confidence:0.9:0.7:3"; empty without such a rule.
+  std::string exit_rule;
+  std::string speculation;  // "self:6", "lookup"; empty without
   int trial = 0;
   bool warmup = false;
   // Tokens of the model's own tokenizer, never words.
   std::uint64_t n_prompt_tokens = 0, n_output_tokens = 0;  // output: without the end-of-text token
   double mean_layers = 0.0;                                // layers run per output token
   std::string output_text, stop_reason;
+  // With speculation: guessed tokens, those that were right, passes that checked them.
+  std::optional<std::uint64_t> n_drafted_tokens, n_accepted_tokens, n_verification_passes;
   // Time. ttft: request accepted → first output token, with tokenisation (and queueing, when the
   // caller adds it to both). tpot = (e2e − ttft)/(n_out − 1), empty for n_out < 2.
   double queue_ms = 0.0, tokenize_ms = 0.0, prefill_ms = 0.0, decode_ms = 0.0, e2e_latency_ms = 0.0;

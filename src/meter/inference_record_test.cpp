@@ -17,6 +17,11 @@ InferenceRecord full_record() {
   r.timestamp = "2026-11-20T13:45:00.123Z";
   r.exit_layer = 8;
   r.exit_entropy_nats = 0.25;
+  r.exit_rule = "entropy:0.25";
+  r.speculation = "self:4:3";
+  r.n_drafted_tokens = 9;
+  r.n_accepted_tokens = 0;
+  r.n_verification_passes = 4;
   r.trial = 3;
   r.warmup = true;
   r.n_prompt_tokens = 20;
@@ -50,6 +55,18 @@ TEST(Record, SurvivesJson) {
   EXPECT_FALSE(back.energy_prefill->net_j);
   EXPECT_FALSE(back.energy_decode);
   EXPECT_EQ(back.correct, false);
+  EXPECT_EQ(back.exit_rule, "entropy:0.25");
+  EXPECT_EQ(back.speculation, "self:4:3");
+  EXPECT_EQ(back.n_accepted_tokens, 0U);
+  EXPECT_EQ(back.n_verification_passes, 4U);
+  // Records from before there was speculation.
+  Json old = json;
+  for (const char* name : {"exit_rule", "speculation", "n_drafted_tokens", "n_accepted_tokens",
+                           "n_verification_passes"}) {
+    ASSERT_TRUE(old.contains(name)) << name;
+    old.erase(name);
+  }
+  EXPECT_FALSE(record_from_json(old).value().n_drafted_tokens);
 }
 
 TEST(Record, UsesTheNamesOfTheField) {

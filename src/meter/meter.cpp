@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "engine/exit_policy.hpp"
+#include "engine/speculative.hpp"
 #include "meter/block.hpp"
 #include "meter/energy_account.hpp"
 #include "meter/formulas.hpp"
@@ -154,6 +156,8 @@ Result<InferenceRecord> RealMeter::measure(engine::Session& session, const Promp
   record.precision = session.model().precision();
   record.exit_layer = options.exit.layer;
   if (options.exit.entropy_nats) record.exit_entropy_nats = *options.exit.entropy_nats;
+  record.exit_rule = engine::exit_rule_name(options.exit);
+  record.speculation = engine::speculation_name(options.speculation);
   fill_tokens(record, result);
   fill_times(record, times, phases.token_ns);
   fill_energy(record, windows, times);
@@ -205,6 +209,11 @@ void RealMeter::fill_tokens(InferenceRecord& record, const engine::GenerateResul
   record.n_output_tokens = result.tokens.size();
   record.output_text = result.text;
   record.stop_reason = engine::stop_reason_name(result.stop);
+  if (result.speculation) {
+    record.n_drafted_tokens = result.speculation->n_drafted;
+    record.n_accepted_tokens = result.speculation->n_accepted;
+    record.n_verification_passes = result.speculation->n_passes;
+  }
   if (result.tokens.empty()) return;
   double layers = 0.0;
   double entropy_nats = 0.0;
@@ -226,6 +235,11 @@ void RealMeter::fill_compute(InferenceRecord& record, const engine::Session& ses
       flops_prefill(shape, record.n_prompt_tokens, Attention::causal, Logits::last,
                     options.exit.layer) +
       flops_of_past(shape, start_position, record.n_prompt_tokens, options.exit.layer);
+  // Work that is not one step a token is not counted, and a figure that leaves it out would be
+  // wrong: guessed positions, layers that are run later.
+  const bool recomputes =
+      options.exit.kv == engine::ExitKv::recompute && !engine::exit_rule_name(options.exit).empty();
+  if (result.speculation || recomputes) return;
   double decode_flops = 0.0;
   double decode_bytes = 0.0;
   const double kv_per_position =

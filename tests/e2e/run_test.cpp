@@ -69,6 +69,95 @@ TEST_F(RunCommand, WrongRequestsHaveExitCodesAndRemedies) {
   EXPECT_NE(deep.err.find("3 layers"), std::string::npos) << deep.err;
 }
 
+TEST_F(RunCommand, SpeculationChangesNothingButWhatIsSaidAboutIt) {
+  const auto json_of = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(),
+                     {"run", "-m", path_, "-p", "hello hello hello", "-n", "12", "--json",
+                      "--ignore-eos", "--temp", "0.5", "--logprobs", "2"});
+    const Outcome outcome = run_wattle(arguments);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    const auto json = parse_json(outcome.out, "output");
+    EXPECT_TRUE(json) << outcome.out;
+    if ((*json)["speculation"] != "") {
+      EXPECT_NE(outcome.err.find("guesses right in"), std::string::npos) << outcome.err;
+      EXPECT_EQ(
+          1 + (*json)["n_accepted_tokens"].get<int>() + (*json)["n_verification_passes"].get<int>(),
+          12);
+    }
+    return *json;
+  };
+  const Json plain = json_of({});
+  EXPECT_TRUE(plain["n_drafted_tokens"].is_null());
+  EXPECT_EQ(plain["tokens"][0]["top_logprobs"].size(), 2U);
+  for (const char* way : {"self:1", "self:2:3", "lookup", "lookup:2"}) {
+    const Json guessed = json_of({"--speculate", way});
+    EXPECT_EQ(guessed["tokens"], plain["tokens"]) << way;
+    EXPECT_EQ(guessed["output_text"], plain["output_text"]);
+    EXPECT_NE(guessed["speculation"], "");
+  }
+}
+
+TEST_F(RunCommand, OptionsOfSamplingExitsAndSpeculationReachTheEngine) {
+  const auto json_of = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(),
+                     {"run", "-m", path_, "-p", "hello", "-n", "6", "--json", "--ignore-eos"});
+    const Outcome outcome = run_wattle(arguments);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return parse_json(outcome.out, "output").value_or(Json());
+  };
+  const Json biased = json_of({"--logit-bias", "70=1000", "--logit-bias", "71=+5e3"});
+  for (const Json& token : biased["tokens"]) EXPECT_EQ(token["id"], 71);
+  const Json forbidden =
+      json_of({"--logit-bias", "70=1000", "--logit-bias", "71=5000", "--logit-bias", "72=-inf",
+               "--frequency-penalty", "100", "--presence-penalty", "100"});
+  EXPECT_EQ(forbidden["tokens"][5]["id"], 71);
+  // 1100 − 99 − 2 is less than 1000.
+  const Json turned = json_of({"--logit-bias", "70=1000", "--logit-bias", "71=1100",
+                               "--presence-penalty", "99", "--frequency-penalty", "2"});
+  EXPECT_EQ(turned["tokens"][0]["id"], 71);
+  EXPECT_EQ(turned["tokens"][1]["id"], 70);
+  const Json penalised = json_of({"--logit-bias", "70=1000", "--logit-bias", "71=1100",
+                                  "--repeat-penalty", "2", "--repeat-last-n", "1"});
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(penalised["tokens"][i]["id"], i % 2 == 0 ? 71 : 70);
+  const Json margin = json_of({"--exit-margin", "-1", "--min-exit-layer", "2"});
+  EXPECT_EQ(margin["exit_rule"], "margin:-1");
+  for (const Json& token : margin["tokens"]) EXPECT_EQ(token["layers"], 2);
+  const Json recomputed = json_of({"--exit-confidence", "1:-1:2", "--exit-kv", "recompute"});
+  EXPECT_EQ(recomputed["exit_rule"], "confidence:1:-1:2");
+  EXPECT_GE(recomputed["tokens"][3]["layers"], 2);
+}
+
+TEST_F(RunCommand, WrongOptionsOfSamplingExitsAndSpeculationAreNamed) {
+  const auto error_of = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"run", "-m", path_, "-p", "x", "-n", "2"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome outcome = run_wattle(arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
+    return outcome.err;
+  };
+  for (const char* bias : {"7", "=1", "7=", "x=1", "7=1x", "7=+-1", "7=1=2"}) {
+    EXPECT_NE(error_of({"--logit-bias", bias}).find(fmt::format("'{}'", bias)), std::string::npos);
+  }
+  EXPECT_NE(error_of({"--logit-bias", "7=inf"}).find("token 7"), std::string::npos);
+  EXPECT_NE(error_of({"--logit-bias", "9999=1"}).find("vocabulary"), std::string::npos);
+  EXPECT_NE(error_of({"--repeat-penalty", "0"}).find("repetition penalty"), std::string::npos);
+  for (const char* way :
+       {"self", "self:", "self:1:0", "self:1:2:3", "lookup:0", "lookup:x", "eagle"}) {
+    EXPECT_NE(error_of({"--speculate", way}).find(fmt::format("'{}'", way)), std::string::npos);
+  }
+  EXPECT_NE(error_of({"--speculate", "self:3"}).find("1 to 2"), std::string::npos);
+  EXPECT_NE(error_of({"--speculate", "lookup", "--exit-entropy", "1"}).find("entropy:1"),
+            std::string::npos);
+  for (const char* confidence : {":", "0.9:0.7", "x", "0.9:0.7:0.5", "0.9:0.7:2:1"}) {
+    EXPECT_NE(error_of({"--exit-confidence", confidence}).find(fmt::format("'{}'", confidence)),
+              std::string::npos);
+  }
+  EXPECT_NE(error_of({"--exit-confidence", "0.5:0.7:2"}).find("0.7"), std::string::npos);
+  EXPECT_NE(error_of({"--exit-margin", "0.5", "--exit-entropy", "1"}).find("excludes"),
+            std::string::npos);
+  EXPECT_NE(error_of({"--exit-kv", "guess"}).find("propagate"), std::string::npos);
+}
+
 TEST_F(RunCommand, ChatKeepsTheContextUntilReset) {
   const Outcome outcome = run_wattle({"chat", "-m", path_, "-n", "3", "--ignore-eos"},
                                      "hi\nmore\n/reset\nhi\n/exit\nnever\n");

@@ -67,6 +67,7 @@ struct FloatRows {
 struct SoftmaxStats {
   std::int32_t argmax;  // the lowest id among equals
   float max;
+  float runner_up;       // the second largest, −FLT_MAX if there is none; max if it occurs twice
   double sum_exp;        // Σ exp(l − max)
   double sum_exp_shift;  // Σ exp(l − max)·(l − max)
 };

@@ -149,8 +149,28 @@ TEST_P(KernelsTest, SoftmaxStatsGiveEntropyAndTheLowestOfEqualMaxima) {
     }
     EXPECT_EQ(stats.argmax, n > 4 ? 3 : 0);
     EXPECT_EQ(stats.max, static_cast<float>(max));
+    auto sorted = l;
+    std::sort(sorted.rbegin(), sorted.rend());
+    const float lowest = std::numeric_limits<float>::lowest();
+    EXPECT_EQ(stats.runner_up, n > 1 ? sorted[1] : lowest);
     EXPECT_NEAR(stats.sum_exp, sum, 1e-5 * sum);
     EXPECT_NEAR(stats.sum_exp_shift, shift, 1e-5 * (1.0 - shift));
+  }
+}
+
+TEST_P(KernelsTest, TheRunnerUpIsFoundWhereverItStands) {
+  for (const std::size_t n : {2UL, 15UL, 16UL, 17UL, 40UL}) {
+    for (std::size_t first = 0; first < n; ++first) {
+      for (std::size_t second = 0; second < n; ++second) {
+        if (first == second) continue;
+        std::vector<float> l(n, -3.0F);
+        l[first] = 2.0F;
+        l[second] = 1.0F;
+        const SoftmaxStats stats = k_.softmax_stats(l.data(), n);
+        EXPECT_EQ(stats.argmax, static_cast<std::int32_t>(first));
+        EXPECT_EQ(stats.runner_up, 1.0F) << n << ": " << first << ", " << second;
+      }
+    }
   }
 }
 
@@ -161,6 +181,7 @@ TEST_P(KernelsTest, SoftmaxStatsOfHugeAndMinusInfiniteLogitsStayFinite) {
   EXPECT_EQ(stats.argmax, 7);
   EXPECT_NEAR(stats.sum_exp, 1.0, 1e-6);
   EXPECT_NEAR(stats.sum_exp_shift, 0.0, 1e-6);
+  EXPECT_EQ(stats.runner_up, std::numeric_limits<float>::lowest());
 }
 
 TEST_P(KernelsTest, ConversionToHalfIsTheReferenceBitForBit) {

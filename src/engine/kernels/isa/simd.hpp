@@ -46,6 +46,9 @@ WATTLE_INLINE void store_f16(std::uint16_t* p, F32v v) {
 WATTLE_INLINE F32v vector_max(F32v a, F32v b) {
   return _mm512_max_ps(a, b);
 }
+WATTLE_INLINE F32v vector_min(F32v a, F32v b) {
+  return _mm512_min_ps(a, b);
+}
 #elif defined(__AVX2__)
 inline constexpr std::size_t kLanes = 8;
 using F32v = __m256;
@@ -75,6 +78,9 @@ WATTLE_INLINE void store_f16(std::uint16_t* p, F32v v) {
 }
 WATTLE_INLINE F32v vector_max(F32v a, F32v b) {
   return _mm256_max_ps(a, b);
+}
+WATTLE_INLINE F32v vector_min(F32v a, F32v b) {
+  return _mm256_min_ps(a, b);
 }
 #else
 inline constexpr std::size_t kLanes = 4;
@@ -128,6 +134,9 @@ WATTLE_INLINE void store_f16(std::uint16_t* p, F32v v) {
 }
 WATTLE_INLINE F32v vector_max(F32v a, F32v b) {
   return a > b ? a : b;
+}
+WATTLE_INLINE F32v vector_min(F32v a, F32v b) {
+  return a < b ? a : b;
 }
 #endif
 

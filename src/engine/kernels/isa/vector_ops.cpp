@@ -17,6 +17,18 @@ void gated(float* gate, const float* up, std::size_t n, Activation activation) {
   }
 }
 
+// The two largest of all lanes, given the two largest of each lane.
+void top_two(F32v largest, F32v second, float& max, float& runner_up) {
+  float lane[2 * kLanes];
+  store(lane, largest);
+  store(lane + kLanes, second);
+  for (const float l : lane) {
+    const float other = l < max ? l : max;
+    if (l > max) max = l;
+    if (other > runner_up) runner_up = other;
+  }
+}
+
 }  // namespace
 
 void rms_norm(const float* x, const float* weight, float epsilon, std::size_t n, float* out) {
@@ -100,10 +112,16 @@ void rope_half_split(float* x, const float* cosine, const float* sine, std::size
 SoftmaxStats softmax_stats(const float* logits, std::size_t n) {
   constexpr float kLowest = -3.402823466e+38F;
   F32v largest = splat(kLowest);
+  F32v second = largest;
   std::size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) largest = vector_max(load(logits + i), largest);
-  if (i < n) largest = vector_max(load_part(logits + i, n - i, kLowest), largest);
-  SoftmaxStats stats{0, max_lanes(largest), 0.0, 0.0};
+  const auto take = [&](F32v l) {
+    second = vector_max(vector_min(largest, l), second);
+    largest = vector_max(l, largest);
+  };
+  for (; i + kLanes <= n; i += kLanes) take(load(logits + i));
+  if (i < n) take(load_part(logits + i, n - i, kLowest));
+  SoftmaxStats stats{0, kLowest, kLowest, 0.0, 0.0};
+  top_two(largest, second, stats.max, stats.runner_up);
   for (std::size_t j = 0; j < n; ++j) {
     if (logits[j] == stats.max) {
       stats.argmax = static_cast<std::int32_t>(j);
