@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cmath>
 
 #include "engine/quant.hpp"
@@ -36,7 +37,11 @@ class Pass {
         architecture_(model_.architecture()),
         s_(session.scratch(n)),
         n_(n),
-        start_(session.position()) {}
+        start_(session.position()) {
+    // A session's pool holds its whole context.
+    [[maybe_unused]] const bool reserved = session.cache().reserve(start_, start_ + n);
+    assert(reserved);
+  }
 
   void embed(std::span<const TokenId> tokens) {
     const Matrix& table = model_.weights().embedding;
@@ -169,13 +174,19 @@ class Pass {
   // The query heads that share one KV head, at one position.
   void attend_one(std::size_t index, std::size_t t, std::size_t kv_head, std::size_t thread) {
     const std::size_t per_kv = config_.n_heads / config_.n_kv_heads;
-    const KvCache& cache = session_.cache();
+    const KvTable& cache = session_.cache();
+    const KvLayout& at = cache.layout();
+    const std::size_t part = at.offset(index, kv_head);
     AttentionArgs args{};
     args.q_stride = config_.head_dim;
-    args.keys = cache.keys(index, kv_head);
-    args.values = cache.values(index, kv_head);
-    args.value_stride = cache.value_stride();
-    args.f16 = cache.is_f16();
+    args.pages = cache.pages();
+    args.page_positions = at.page_positions;
+    args.keys = part;
+    args.values = part + at.values;
+    args.key_scales = part + at.key_scales;
+    args.value_scales = part + at.value_scales;
+    args.value_stride = at.value_stride;
+    args.element = at.element();
     args.n_positions = start_ + t + 1;
     args.first_position = window_begin(index, start_ + t);
     args.head_dim = config_.head_dim;
