@@ -5,14 +5,6 @@
 #include <algorithm>
 
 namespace wattle::engine {
-namespace {
-
-std::size_t round_up(std::size_t n, std::size_t step) {
-  return (n + step - 1) / step * step;
-}
-
-}  // namespace
-
 SessionState::SessionState(std::shared_ptr<const Transformer> model, KvTable cache,
                            std::uint32_t context, std::uint32_t batch)
     : model_(std::move(model)),
@@ -33,23 +25,6 @@ void SessionState::advance(std::uint32_t n, std::uint32_t n_layers) {
 
 std::uint32_t SessionState::cached_layers() const {
   return cached_layers_;
-}
-
-Scratch& SessionState::scratch(std::size_t n) {
-  Scratch& s = scratch_;
-  if (n <= s.capacity) return s;
-  const ModelConfig& c = model_->config();
-  const std::size_t d_q = std::size_t{c.n_heads} * c.head_dim;
-  const std::size_t d_kv = std::size_t{c.n_kv_heads} * c.head_dim;
-  s.capacity = n;
-  for (auto* rows : {&s.hidden, &s.normed, &s.projected}) rows->resize(n * c.d_model);
-  for (auto* rows : {&s.q, &s.attended}) rows->resize(n * d_q);
-  for (auto* rows : {&s.k, &s.v}) rows->resize(n * d_kv);
-  for (auto* rows : {&s.gate, &s.up}) rows->resize(n * c.d_ff);
-  for (auto* rows : {&s.cosine, &s.sine}) rows->resize(n * (c.rope_dims / 2));
-  s.score_stride = round_up(context_, kKeyGroup);
-  s.scores.resize(static_cast<std::size_t>(model_->threads()) * 8 * s.score_stride);
-  return s;
 }
 
 Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Model> model,

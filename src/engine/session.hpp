@@ -2,30 +2,13 @@
 // What changes while a sequence is processed: KV cache, scratch memory, position.
 
 #include <memory>
-#include <span>
-#include <vector>
 
 #include "engine/generate.hpp"
 #include "engine/kv_cache.hpp"
+#include "engine/scratch.hpp"
 #include "engine/transformer.hpp"
 
 namespace wattle::engine {
-
-// Activations of up to `capacity` positions at a time.
-struct Scratch {
-  std::size_t capacity = 0;
-  std::vector<float> hidden;        // [capacity, d_model]  the residual stream
-  std::vector<float> normed;        // [capacity, d_model]
-  std::vector<float> q;             // [capacity, n_heads·head_dim]
-  std::vector<float> k, v;          // [capacity, n_kv_heads·head_dim]
-  std::vector<float> attended;      // [capacity, n_heads·head_dim]
-  std::vector<float> gate, up;      // [capacity, d_ff]
-  std::vector<float> cosine, sine;  // [capacity, rope_dims / 2]
-  std::vector<float> projected;     // [capacity, d_model]
-  std::vector<float> scores;        // [threads, 8, score_stride]
-  std::size_t score_stride = 0;
-  MatmulScratch matmul;
-};
 
 class SessionState final : public Session {
  public:
@@ -40,8 +23,7 @@ class SessionState final : public Session {
 
   [[nodiscard]] const Transformer& transformer() const { return *model_; }
   [[nodiscard]] KvTable& cache() { return cache_; }
-  // Makes room for n positions.
-  Scratch& scratch(std::size_t n);
+  [[nodiscard]] Scratch& scratch() { return scratch_; }
   [[nodiscard]] std::uint32_t batch() const { return batch_; }
   // `n` positions were written in layers 1…n_layers.
   void advance(std::uint32_t n, std::uint32_t n_layers);
