@@ -8,12 +8,14 @@
 #include "base/interrupt.hpp"
 #include "engine/decoding.hpp"
 #include "engine/forward.hpp"
+#include "engine/request.hpp"
 
 namespace wattle::engine {
 namespace {
 
-Status check_tokens(const Session& session, std::span<const TokenId> tokens) {
-  const ModelConfig& config = session.model().config();
+// `used`: positions that earlier tokens have taken.
+Status check_tokens(const ModelConfig& config, std::uint32_t context, std::uint32_t used,
+                    std::span<const TokenId> tokens) {
   if (tokens.empty()) {
     return fail(ErrorCode::invalid_argument, "the prompt has no tokens",
                 "Give a prompt that is not empty.");
@@ -25,16 +27,14 @@ Status check_tokens(const Session& session, std::span<const TokenId> tokens) {
                   fmt::format("Token ids are 0 to {}.", config.n_vocab - 1));
     }
   }
-  const std::uint32_t left = session.context() - session.position();
+  const std::uint32_t left = context - used;
   if (tokens.size() > left) {
-    const std::string used =
-        session.position() == 0
-            ? std::string()
-            : fmt::format(" left after the {} already in use", session.position());
+    const std::string after =
+        used == 0 ? std::string() : fmt::format(" left after the {} already in use", used);
     return fail(
         ErrorCode::out_of_range,
-        fmt::format("the prompt has {} tokens, the context {}{}", tokens.size(), left, used),
-        session.context() < config.context_length
+        fmt::format("the prompt has {} tokens, the context {}{}", tokens.size(), left, after),
+        context < config.context_length
             ? fmt::format("Shorten the prompt, or choose a larger context (--ctx, up to {}).",
                           config.context_length)
             : std::string("Shorten the prompt; the model's context is no larger."));
@@ -42,14 +42,21 @@ Status check_tokens(const Session& session, std::span<const TokenId> tokens) {
   return {};
 }
 
+Status check_tokens(const Session& session, std::span<const TokenId> tokens) {
+  return check_tokens(session.model().config(), session.context(), session.position(), tokens);
+}
+
+Status check_exit_layer(const ModelConfig& config, std::uint32_t exit_layer) {
+  if (exit_layer <= config.n_layers) return {};
+  return fail(ErrorCode::out_of_range,
+              fmt::format("exit layer {} was asked for, {} has {} layers", exit_layer, config.name,
+                          config.n_layers),
+              fmt::format("Choose 1 to {}, or 0 for all.", config.n_layers));
+}
+
 Result<std::uint32_t> layers_to_run(const SessionState& session, std::uint32_t exit_layer) {
   const std::uint32_t n_layers = session.model().config().n_layers;
-  if (exit_layer > n_layers) {
-    return fail(ErrorCode::out_of_range,
-                fmt::format("exit layer {} was asked for, {} has {} layers", exit_layer,
-                            session.model().config().name, n_layers),
-                fmt::format("Choose 1 to {}, or 0 for all.", n_layers));
-  }
+  WATTLE_CHECK(check_exit_layer(session.model().config(), exit_layer));
   const std::uint32_t layers = exit_layer == 0 ? n_layers : exit_layer;
   if (layers > session.cached_layers()) {
     return fail(ErrorCode::invalid_argument,
@@ -61,8 +68,8 @@ Result<std::uint32_t> layers_to_run(const SessionState& session, std::uint32_t e
   return layers;
 }
 
-Status check_exit(const SessionState& session, const ExitOptions& exit) {
-  const std::uint32_t n_layers = session.model().config().n_layers;
+Status check_exit(const ExitOptions& exit, const ModelConfig& config) {
+  const std::uint32_t n_layers = config.n_layers;
   if (!exit.entropy_nats) return {};
   if (std::isnan(*exit.entropy_nats)) {
     return fail(ErrorCode::invalid_argument, "the exit entropy is not a number",
@@ -71,7 +78,7 @@ Status check_exit(const SessionState& session, const ExitOptions& exit) {
   if (exit.min_layer == 0 || exit.min_layer > n_layers) {
     return fail(ErrorCode::out_of_range,
                 fmt::format("the first exit layer is {}, {} has {} layers", exit.min_layer,
-                            session.model().config().name, n_layers),
+                            config.name, n_layers),
                 fmt::format("Choose 1 to {}.", n_layers));
   }
   return {};
@@ -188,7 +195,7 @@ Result<GenerateResult> generate(Session& session, std::span<const TokenId> promp
   WATTLE_TRY(SessionState * state, state_of(session));
   WATTLE_CHECK(check_tokens(session, prompt));
   WATTLE_CHECK(check_sampling(options.sampling));
-  WATTLE_CHECK(check_exit(*state, options.exit));
+  WATTLE_CHECK(check_exit(options.exit, session.model().config()));
   WATTLE_CHECK(check_grammar(options));
   WATTLE_TRY(const std::uint32_t n_layers, layers_to_run(*state, options.exit.layer));
   GenerateObserver silent;
@@ -210,6 +217,15 @@ Result<GenerateResult> generate(Session& session, std::span<const TokenId> promp
   observer->decode_end();
   WATTLE_CHECK(status);
   return result;
+}
+
+Status check_request(const ModelConfig& config, std::span<const TokenId> prompt,
+                     std::uint32_t context, const GenerateOptions& options) {
+  WATTLE_CHECK(check_tokens(config, context, 0, prompt));
+  WATTLE_CHECK(check_sampling(options.sampling));
+  WATTLE_CHECK(check_exit(options.exit, config));
+  WATTLE_CHECK(check_grammar(options));
+  return check_exit_layer(config, options.exit.layer);
 }
 
 Result<std::vector<PositionLogits>> all_logits(Session& session, std::span<const TokenId> tokens,

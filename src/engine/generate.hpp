@@ -106,6 +106,7 @@ struct GenerateResult {
   std::string text;
   StopReason stop = StopReason::max_tokens;
   std::size_t n_prompt_tokens = 0;
+  std::size_t n_reused_tokens = 0;  // of the prompt, found in the cache (scheduler.hpp)
   // The last token is in `tokens` but not yet in the session: to continue, put it before the next
   // prompt.
   bool last_token_pending = false;
