@@ -27,6 +27,7 @@ int report(const Error& error);
 
 void add_inspect(CLI::App& app, Invocation& invocation);
 void add_lab(CLI::App& app, Invocation& invocation);
+void add_batch(CLI::App& app, Invocation& invocation);
 void add_bench(CLI::App& app, Invocation& invocation);
 void add_chat(CLI::App& app, Invocation& invocation);
 void add_logits(CLI::App& app, Invocation& invocation);

@@ -189,7 +189,7 @@ void add_generation_options(CLI::App& command, GenerationOptions& options) {
   command.add_option("-c,--ctx", options.context,
                      "Context in tokens (0: what the model was made for)");
   command.add_option("--kv", options.kv, "KV cache type")
-      ->check(CLI::IsMember({"f16", "f32"}))
+      ->check(CLI::IsMember({"f16", "f32", "i8"}))
       ->capture_default_str();
   command.add_option("-t,--threads", options.threads, "Threads (0: cores this process may use)");
   command.add_flag("--exact", options.exact,
@@ -214,13 +214,18 @@ Result<engine::GenerateOptions> generate_options(const GenerationOptions& option
   return generate;
 }
 
+engine::KvType kv_type(const std::string& name) {
+  if (name == "f32") return engine::KvType::f32;
+  return name == "i8" ? engine::KvType::i8 : engine::KvType::f16;
+}
+
 Result<OpenModel> open_model(const GenerationOptions& options) {
   OpenModel open;
   WATTLE_TRY(open.model, engine::Model::load(options.model,
                                              {.exact = options.exact, .threads = options.threads}));
   engine::SessionOptions session;
   session.context = options.context;
-  session.kv_type = options.kv == "f32" ? engine::KvType::f32 : engine::KvType::f16;
+  session.kv_type = kv_type(options.kv);
   WATTLE_TRY(open.session, engine::Session::create(open.model, session));
   return open;
 }

@@ -37,6 +37,9 @@ void add_generation_options(CLI::App& command, GenerationOptions& options);
 // grammar's file.
 [[nodiscard]] Result<engine::GenerateOptions> generate_options(const GenerationOptions& options);
 
+// "f16", "f32" or "i8".
+[[nodiscard]] engine::KvType kv_type(const std::string& name);
+
 struct OpenModel {
   std::shared_ptr<const engine::Model> model;
   std::unique_ptr<engine::Session> session;

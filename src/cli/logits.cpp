@@ -6,6 +6,7 @@
 #include "base/json.hpp"
 #include "base/text_table.hpp"
 #include "cli/command.hpp"
+#include "cli/generation_options.hpp"
 #include "engine/generate.hpp"
 
 namespace wattle::cli {
@@ -92,7 +93,7 @@ Status logits(const LogitsOptions& options) {
   WATTLE_TRY(const auto model, engine::Model::load(options.model, {.exact = options.exact,
                                                                    .threads = options.threads}));
   engine::SessionOptions session_options;
-  session_options.kv_type = options.kv == "f32" ? engine::KvType::f32 : engine::KvType::f16;
+  session_options.kv_type = kv_type(options.kv);
   WATTLE_TRY(const auto session, engine::Session::create(model, session_options));
   WATTLE_TRY(const auto positions, engine::all_logits(*session, tokens, options.exit_layer));
   if (options.json) {
@@ -117,7 +118,7 @@ void add_logits(CLI::App& app, Invocation& invocation) {
                       "Leave after this layer, counted from 1 (0: all layers)");
   command->add_option("-t,--threads", options->threads, "Threads (0: cores this process may use)");
   command->add_option("--kv", options->kv, "KV cache type")
-      ->check(CLI::IsMember({"f16", "f32"}))
+      ->check(CLI::IsMember({"f16", "f32", "i8"}))
       ->capture_default_str();
   command->add_flag("--exact", options->exact,
                     "Weights dequantised, activations and KV cache F32: for checking");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cmath>
 
 #include "engine/quant.hpp"
@@ -9,8 +10,8 @@
 namespace wattle::engine {
 namespace {
 
-// Loops over positions shorter than this are not worth other threads.
-constexpr std::size_t kSerialPositions = 8;
+// Loops over rows shorter than this are not worth other threads.
+constexpr std::size_t kSerialRows = 8;
 constexpr std::size_t kMaxQueries = 8;  // heads per attention call
 
 void normalize(const Transformer& model, const float* x, const NormWeights& weights, float* out) {
@@ -24,126 +25,176 @@ void normalize(const Transformer& model, const float* x, const NormWeights& weig
   }
 }
 
-// One forward pass; holds what all its steps need.
+// One forward pass; holds what all its steps need. The hidden state of a row stays in its place;
+// what a layer computes is in the order of `order_`: the rows that take part in it.
 class Pass {
  public:
-  Pass(SessionState& session, std::size_t n, std::size_t start)
-      : session_(session),
-        model_(session.transformer()),
-        config_(model_.config()),
-        compute_(model_.compute()),
+  Pass(const Transformer& model, Scratch& scratch, std::span<Chunk> chunks)
+      : model_(model),
+        config_(model.config()),
+        compute_(model.compute()),
         kernels_(*compute_.kernels),
-        architecture_(model_.architecture()),
-        s_(session.scratch(n)),
-        n_(n),
-        start_(start) {
-    prepare_rotation();
-  }
-
-  void embed(std::span<const TokenId> tokens) {
-    const Matrix& table = model_.weights().embedding;
-    for (std::size_t t = 0; t < n_; ++t) {
-      const auto row = static_cast<std::size_t>(tokens[t]);
-      dequantize_row(table.type, {table.rows + row * table.row_bytes, table.row_bytes},
-                     {&s_.hidden[t * config_.d_model], config_.d_model});
-    }
-    if (architecture_.scaled_embedding) {
-      const float scale = std::sqrt(static_cast<float>(config_.d_model));
-      for (std::size_t i = 0; i < n_ * config_.d_model; ++i) s_.hidden[i] *= scale;
-    }
-  }
-
-  void set_hidden(const float* hidden) {
-    std::copy_n(hidden, n_ * config_.d_model, s_.hidden.data());
-  }
-
-  void prepare_rotation() {
-    const std::vector<double>& frequencies = model_.rope_frequencies(session_.context());
-    const double magnitude = config_.rope_magnitude;
-    for (std::size_t t = 0; t < n_; ++t) {
-      for (std::size_t i = 0; i < frequencies.size(); ++i) {
-        const double angle = static_cast<double>(start_ + t) * frequencies[i];
-        s_.cosine[t * frequencies.size() + i] = static_cast<float>(magnitude * std::cos(angle));
-        s_.sine[t * frequencies.size() + i] = static_cast<float>(magnitude * std::sin(angle));
+        architecture_(model.architecture()),
+        s_(scratch),
+        chunks_(chunks),
+        left_(chunks.size(), false) {
+    for (std::size_t c = 0; c < chunks.size(); ++c) {
+      first_row_.push_back(rows_.size());
+      for (std::size_t t = 0; t < chunks[c].n_rows(); ++t) {
+        rows_.push_back({c, chunks[c].start + t});
       }
     }
   }
 
-  // normed, then q (if wanted), k and v; k and v go to the cache.
-  void project_qkv(std::size_t index, bool with_q) {
+  [[nodiscard]] std::size_t n_rows() const { return rows_.size(); }
+  [[nodiscard]] const float* hidden(std::size_t row) const {
+    return &s_.hidden[row * config_.d_model];
+  }
+  [[nodiscard]] std::size_t last_row(std::size_t chunk) const {
+    return first_row_[chunk] + chunks_[chunk].n_rows() - 1;
+  }
+  void leave(std::size_t chunk) { left_[chunk] = true; }
+  [[nodiscard]] bool runs(std::size_t chunk, std::uint32_t layer) const {
+    return layer >= chunks_[chunk].first_layer && layer < chunks_[chunk].n_layers && !left_[chunk];
+  }
+
+  void embed(const std::vector<double>& frequencies) {
+    const Matrix& table = model_.weights().embedding;
+    const std::size_t d = config_.d_model;
+    const float scale =
+        architecture_.scaled_embedding ? std::sqrt(static_cast<float>(config_.d_model)) : 1.0F;
+    const double magnitude = config_.rope_magnitude;
+    for (std::size_t r = 0; r < rows_.size(); ++r) {
+      const Row& row = rows_[r];
+      const Chunk& chunk = chunks_[row.chunk];
+      const std::size_t t = r - first_row_[row.chunk];
+      if (chunk.resumed != nullptr) {
+        std::copy_n(chunk.resumed + t * d, d, &s_.hidden[r * d]);
+      } else {
+        const auto token = static_cast<std::size_t>(chunk.tokens[t]);
+        dequantize_row(table.type, {table.rows + token * table.row_bytes, table.row_bytes},
+                       {&s_.hidden[r * d], d});
+        if (architecture_.scaled_embedding) {
+          for (std::size_t i = 0; i < d; ++i) s_.hidden[r * d + i] *= scale;
+        }
+      }
+      for (std::size_t i = 0; i < frequencies.size(); ++i) {
+        const double angle = static_cast<double>(row.position) * frequencies[i];
+        s_.cosine[r * frequencies.size() + i] = static_cast<float>(magnitude * std::cos(angle));
+        s_.sine[r * frequencies.size() + i] = static_cast<float>(magnitude * std::sin(angle));
+      }
+    }
+  }
+
+  // Which rows take part in a layer. Rows whose result nobody wants need only leave their keys and
+  // values: in the last layer of a chunk, and in the layers that a chunk has left out. False: none.
+  bool begin_layer(std::uint32_t layer) {
+    order_.clear();
+    std::vector<std::size_t>& shallow = shallow_;
+    shallow.clear();
+    for (std::size_t c = 0; c < chunks_.size(); ++c) {
+      const Chunk& chunk = chunks_[c];
+      if (layer < chunk.first_layer || (left_[c] && !chunk.fills_skipped)) continue;
+      if (!left_[c] && layer >= chunk.n_layers) continue;
+      const bool last_layer = layer + 1 == chunk.n_layers;
+      for (std::size_t r = first_row_[c]; r <= last_row(c); ++r) {
+        const bool wanted = chunk.wanted == Chunk::Wanted::all ||
+                            (chunk.wanted == Chunk::Wanted::last && r == last_row(c));
+        const bool deep = !left_[c] && (!last_layer || wanted);
+        (deep ? order_ : shallow).push_back(r);
+      }
+    }
+    n_deep_ = order_.size();
+    order_.insert(order_.end(), shallow.begin(), shallow.end());
+    return !order_.empty();
+  }
+
+  // normed, then k and v, which go to the cache, and q of the deep rows.
+  void project_qkv(std::size_t index) {
     const LayerWeights& layer = model_.weights().layers[index];
-    norm(layer.attention_norm, 0);
+    const std::size_t n = order_.size();
+    norm(layer.attention_norm, n);
     const std::array products = {Product{&layer.k, s_.k.data(), d_kv()},
                                  Product{&layer.v, s_.v.data(), d_kv()},
                                  Product{&layer.q, s_.q.data(), d_q()}};
-    multiply(compute_, std::span(products).first(with_q ? 3 : 2), s_.normed.data(), n_, s_.matmul);
-    for_each_position([&](std::size_t t) {
-      add_bias(layer.v_bias, &s_.v[t * d_kv()]);
-      prepare_heads(&s_.k[t * d_kv()], config_.n_kv_heads, t, layer.k_bias, layer.k_norm);
-      if (with_q) {
-        prepare_heads(&s_.q[t * d_q()], config_.n_heads, t, layer.q_bias, layer.q_norm);
+    const std::span all(products);
+    multiply(compute_, n_deep_ == n ? all : all.first(2), s_.normed.data(), n, s_.matmul);
+    if (n_deep_ > 0 && n_deep_ < n) {
+      multiply(compute_, all.last(1), s_.normed.data(), n_deep_, s_.matmul);
+    }
+    for_each_row(n, [&](std::size_t i) {
+      add_bias(layer.v_bias, &s_.v[i * d_kv()]);
+      prepare_heads(&s_.k[i * d_kv()], config_.n_kv_heads, order_[i], layer.k_bias, layer.k_norm);
+      if (i < n_deep_) {
+        prepare_heads(&s_.q[i * d_q()], config_.n_heads, order_[i], layer.q_bias, layer.q_norm);
       }
     });
-    for (std::size_t t = 0; t < n_; ++t) {
-      session_.cache().store(kernels_, index, start_ + t, &s_.k[t * d_kv()], &s_.v[t * d_kv()]);
+    for (std::size_t i = 0; i < n; ++i) {
+      const Row& row = rows_[order_[i]];
+      chunks_[row.chunk].cache->store(kernels_, index, row.position, &s_.k[i * d_kv()],
+                                      &s_.v[i * d_kv()]);
     }
   }
 
-  // hidden += W_out · attention(q), for positions first … n − 1.
-  void attend(std::size_t index, std::size_t first) {
+  // hidden += W_out · attention(q), for the deep rows.
+  void attend(std::size_t index) {
     const LayerWeights& layer = model_.weights().layers[index];
     const std::size_t n_kv = config_.n_kv_heads;
     const auto work = [&](std::size_t item, std::size_t thread) {
-      attend_one(index, n_ - 1 - item / n_kv, item % n_kv, thread);  // the longest first
+      attend_one(index, n_deep_ - 1 - item / n_kv, item % n_kv, thread);  // the longest first
     };
-    const std::size_t items = (n_ - first) * n_kv;
-    if (items * (start_ + n_) * config_.head_dim * (config_.n_heads / n_kv) < (1U << 16U)) {
+    std::size_t positions = 0;
+    for (std::size_t i = 0; i < n_deep_; ++i) positions += rows_[order_[i]].position + 1;
+    const std::size_t items = n_deep_ * n_kv;
+    if (positions * config_.n_heads * config_.head_dim < (1U << 16U)) {
       for (std::size_t item = 0; item < items; ++item) work(item, 0);
     } else {
       compute_.pool->for_each(items, work);
     }
-    add_product(layer.attention_out, s_.attended.data() + first * d_q(), first,
-                layer.post_attention_norm);
+    add_product(layer.attention_out, s_.attended.data(), layer.post_attention_norm);
   }
 
-  // hidden += W_down · (gate(W_gate·h) · W_up·h)
-  void feed_forward(std::size_t index, std::size_t first) {
+  // hidden += W_down · (gate(W_gate·h) · W_up·h), for the deep rows.
+  void feed_forward(std::size_t index) {
     const LayerWeights& layer = model_.weights().layers[index];
     const std::size_t d_ff = config_.d_ff;
-    norm(layer.ffn_norm, first);
-    const std::array products = {Product{&layer.gate, &s_.gate[first * d_ff], d_ff},
-                                 Product{&layer.up, &s_.up[first * d_ff], d_ff}};
-    multiply(compute_, products, &s_.normed[first * config_.d_model], n_ - first, s_.matmul);
-    for_each_position([&](std::size_t t) {
-      if (t < first) return;
-      const auto gated = architecture_.gate == Architecture::Gate::silu ? kernels_.silu_multiply
-                                                                        : kernels_.gelu_multiply;
-      gated(&s_.gate[t * d_ff], &s_.up[t * d_ff], d_ff);
-    });
-    add_product(layer.down, &s_.gate[first * d_ff], first, layer.post_ffn_norm);
+    norm(layer.ffn_norm, n_deep_);
+    const std::array products = {Product{&layer.gate, s_.gate.data(), d_ff},
+                                 Product{&layer.up, s_.up.data(), d_ff}};
+    multiply(compute_, products, s_.normed.data(), n_deep_, s_.matmul);
+    const auto gated = architecture_.gate == Architecture::Gate::silu ? kernels_.silu_multiply
+                                                                      : kernels_.gelu_multiply;
+    for_each_row(n_deep_,
+                 [&](std::size_t i) { gated(&s_.gate[i * d_ff], &s_.up[i * d_ff], d_ff); });
+    add_product(layer.down, s_.gate.data(), layer.post_ffn_norm);
   }
 
-  [[nodiscard]] const float* hidden(std::size_t t) const { return &s_.hidden[t * config_.d_model]; }
+  [[nodiscard]] std::size_t n_deep() const { return n_deep_; }
 
  private:
+  struct Row {
+    std::size_t chunk;
+    std::size_t position;
+  };
+
   [[nodiscard]] std::size_t d_q() const { return std::size_t{config_.n_heads} * config_.head_dim; }
   [[nodiscard]] std::size_t d_kv() const {
     return std::size_t{config_.n_kv_heads} * config_.head_dim;
   }
 
   template <class Work>
-  void for_each_position(Work&& work) {
-    if (n_ < kSerialPositions) {
-      for (std::size_t t = 0; t < n_; ++t) work(t);
+  void for_each_row(std::size_t n, Work&& work) {
+    if (n < kSerialRows) {
+      for (std::size_t i = 0; i < n; ++i) work(i);
     } else {
-      compute_.pool->for_each(n_, [&work](std::size_t t, std::size_t) { work(t); });
+      compute_.pool->for_each(n, [&work](std::size_t i, std::size_t) { work(i); });
     }
   }
 
-  void norm(const NormWeights& weights, std::size_t first) {
+  void norm(const NormWeights& weights, std::size_t n) {
     const std::size_t d = config_.d_model;
-    for_each_position([&](std::size_t t) {
-      if (t >= first) normalize(model_, &s_.hidden[t * d], weights, &s_.normed[t * d]);
+    for_each_row(n, [&](std::size_t i) {
+      normalize(model_, &s_.hidden[order_[i] * d], weights, &s_.normed[i * d]);
     });
   }
 
@@ -152,7 +203,7 @@ class Pass {
   }
 
   // Bias, norm of each head and rotation.
-  void prepare_heads(float* heads, std::size_t n_heads, std::size_t t, const Vector& bias,
+  void prepare_heads(float* heads, std::size_t n_heads, std::size_t row, const Vector& bias,
                      const Vector& head_norm) {
     add_bias(bias, heads);
     const std::size_t n_pairs = config_.rope_dims / 2;
@@ -163,7 +214,7 @@ class Pass {
       if (!head_norm.empty()) {
         kernels_.rms_norm(head, head_norm.data(), config_.norm_epsilon, config_.head_dim, head);
       }
-      rotate(head, &s_.cosine[t * n_pairs], &s_.sine[t * n_pairs], n_pairs);
+      rotate(head, &s_.cosine[row * n_pairs], &s_.sine[row * n_pairs], n_pairs);
     }
   }
 
@@ -175,18 +226,25 @@ class Pass {
     return window == 0 || whole || p < window ? 0 : p + 1 - window;
   }
 
-  // The query heads that share one KV head, at one position.
-  void attend_one(std::size_t index, std::size_t t, std::size_t kv_head, std::size_t thread) {
+  // The query heads that share one KV head, of the i-th row of the layer.
+  void attend_one(std::size_t index, std::size_t i, std::size_t kv_head, std::size_t thread) {
     const std::size_t per_kv = config_.n_heads / config_.n_kv_heads;
-    const KvCache& cache = session_.cache();
+    const Row& row = rows_[order_[i]];
+    const KvTable& cache = *chunks_[row.chunk].cache;
+    const KvLayout& at = cache.layout();
+    const std::size_t part = at.offset(index, kv_head);
     AttentionArgs args{};
     args.q_stride = config_.head_dim;
-    args.keys = cache.keys(index, kv_head);
-    args.values = cache.values(index, kv_head);
-    args.value_stride = cache.value_stride();
-    args.f16 = cache.is_f16();
-    args.n_positions = start_ + t + 1;
-    args.first_position = window_begin(index, start_ + t);
+    args.pages = cache.pages();
+    args.page_positions = at.page_positions;
+    args.keys = part;
+    args.values = part + at.values;
+    args.key_scales = part + at.key_scales;
+    args.value_scales = part + at.value_scales;
+    args.value_stride = at.value_stride;
+    args.element = at.element();
+    args.n_positions = row.position + 1;
+    args.first_position = window_begin(index, row.position);
     args.head_dim = config_.head_dim;
     args.scale = config_.attention_scale;
     args.softcap = config_.attention_softcap;
@@ -194,7 +252,7 @@ class Pass {
     args.score_stride = s_.score_stride;
     args.out_stride = config_.head_dim;
     for (std::size_t g = 0; g < per_kv; g += kMaxQueries) {
-      const std::size_t offset = t * d_q() + (kv_head * per_kv + g) * config_.head_dim;
+      const std::size_t offset = i * d_q() + (kv_head * per_kv + g) * config_.head_dim;
       args.n_q = std::min(kMaxQueries, per_kv - g);
       args.q = &s_.q[offset];
       args.out = &s_.attended[offset];
@@ -202,94 +260,143 @@ class Pass {
     }
   }
 
-  // hidden += norm(matrix · x) for positions first … n − 1; x: [n − first, matrix.n_cols]
-  void add_product(const Matrix& matrix, const float* x, std::size_t first,
-                   const Vector& post_norm) {
+  // hidden += norm(matrix · x), for the deep rows; x: [n_deep, matrix.n_cols]
+  void add_product(const Matrix& matrix, const float* x, const Vector& post_norm) {
     const std::size_t d = config_.d_model;
-    const std::array products = {Product{&matrix, &s_.projected[first * d], d}};
-    multiply(compute_, products, x, n_ - first, s_.matmul);
-    for_each_position([&](std::size_t t) {
-      if (t < first) return;
-      float* row = &s_.projected[t * d];
+    const std::array products = {Product{&matrix, s_.projected.data(), d}};
+    multiply(compute_, products, x, n_deep_, s_.matmul);
+    for_each_row(n_deep_, [&](std::size_t i) {
+      float* row = &s_.projected[i * d];
       if (!post_norm.empty()) {
         kernels_.rms_norm(row, post_norm.data(), config_.norm_epsilon, d, row);
       }
-      kernels_.add(&s_.hidden[t * d], row, d);
+      kernels_.add(&s_.hidden[order_[i] * d], row, d);
     });
   }
 
-  SessionState& session_;
   const Transformer& model_;
   const ModelConfig& config_;
   const Compute& compute_;
   const Kernels& kernels_;
   const Architecture& architecture_;
   Scratch& s_;
-  std::size_t n_;
-  std::size_t start_;
+  std::span<Chunk> chunks_;
+  std::vector<Row> rows_;
+  std::vector<std::size_t> first_row_;  // of each chunk
+  std::vector<bool> left_;              // chunks that have left early
+  std::vector<std::size_t> order_;      // rows of this layer, the deep ones first
+  std::vector<std::size_t> shallow_;
+  std::size_t n_deep_ = 0;
 };
 
-// Layers first_layer + 1 … options.n_layers.
-ForwardResult run_layers(Pass& pass, std::size_t n, std::uint32_t first_layer,
-                         const ForwardOptions& options) {
-  const std::size_t last = n - 1;
-  ForwardResult result;
-  for (std::uint32_t layer = first_layer; layer < options.n_layers; ++layer) {
-    // In the last layer only the positions whose result is wanted go past the cache.
-    const bool final_layer = layer + 1 == options.n_layers;
-    const std::size_t first = final_layer && !options.all_positions ? last : 0;
-    pass.project_qkv(layer, true);
-    pass.attend(layer, first);
-    pass.feed_forward(layer, first);
-    result.layers = layer + 1;
-    if (options.hook && !options.hook(result.layers, pass.hidden(last))) break;
+// Shows the watched chunks to the hook.
+void look(Pass& pass, std::span<const Chunk> chunks, std::uint32_t layer, const BatchHook& hook,
+          std::vector<Look>& looks) {
+  looks.clear();
+  for (std::size_t c = 0; c < chunks.size(); ++c) {
+    if (chunks[c].watch && pass.runs(c, layer)) looks.push_back({c, pass.hidden(pass.last_row(c))});
   }
-  result.hidden = pass.hidden(options.all_positions ? 0 : last);
-  result.all_hidden = pass.hidden(0);
-  return result;
+  if (looks.empty()) return;
+  hook(layer + 1, looks);
+  for (const Look& seen : looks) {
+    if (seen.leave && layer + 1 < chunks[seen.chunk].n_layers) pass.leave(seen.chunk);
+  }
+}
+
+}  // namespace
+
+void forward(const Transformer& model, Scratch& scratch, std::uint32_t context,
+             std::span<Chunk> chunks, const BatchHook& hook) {
+  Pass pass(model, scratch, chunks);
+  scratch.reserve(model, pass.n_rows(), context);
+  pass.embed(model.rope_frequencies(context));
+  std::vector<Look> looks;
+  const auto n_layers = static_cast<std::uint32_t>(model.weights().layers.size());
+  std::uint32_t layer = n_layers;
+  for (const Chunk& chunk : chunks) layer = std::min(layer, chunk.first_layer);
+  for (; layer < n_layers && pass.begin_layer(layer); ++layer) {
+    pass.project_qkv(layer);
+    if (pass.n_deep() > 0) {
+      pass.attend(layer);
+      pass.feed_forward(layer);
+    }
+    for (std::size_t c = 0; c < chunks.size(); ++c) {
+      if (pass.runs(c, layer)) chunks[c].layers = layer + 1;
+    }
+    if (hook) look(pass, chunks, layer, hook, looks);
+  }
+  for (std::size_t c = 0; c < chunks.size(); ++c) {
+    const std::size_t last = pass.last_row(c);
+    const bool all = chunks[c].wanted == Chunk::Wanted::all;
+    chunks[c].all_hidden = pass.hidden(last + 1 - chunks[c].n_rows());
+    chunks[c].hidden = all ? chunks[c].all_hidden : pass.hidden(last);
+  }
+}
+
+void output_head(const Transformer& model, Scratch& scratch, std::uint32_t context,
+                 std::span<const float* const> hidden, float* logits) {
+  const ModelConfig& config = model.config();
+  scratch.reserve(model, hidden.size(), context);
+  for (std::size_t t = 0; t < hidden.size(); ++t) {
+    normalize(model, hidden[t], model.weights().output_norm, &scratch.normed[t * config.d_model]);
+  }
+  const std::array products = {Product{&model.weights().output, logits, config.n_vocab}};
+  multiply(model.compute(), products, scratch.normed.data(), hidden.size(), scratch.matmul);
+  if (config.logit_softcap > 0.0F) {
+    model.compute().kernels->soft_cap(logits, config.logit_softcap, hidden.size() * config.n_vocab);
+  }
+}
+
+namespace {
+
+ForwardResult run(SessionState& session, Chunk chunk, const ForwardOptions& options) {
+  chunk.cache = &session.cache();
+  chunk.n_layers = options.n_layers;
+  chunk.wanted = options.all_positions ? Chunk::Wanted::all : Chunk::Wanted::last;
+  chunk.watch = static_cast<bool>(options.hook);
+  chunk.fills_skipped = !options.resumable;
+  BatchHook hook;
+  if (chunk.watch) {
+    hook = [&options](std::uint32_t layer, std::span<Look> looks) {
+      looks.front().leave = !options.hook(layer, looks.front().hidden);
+    };
+  }
+  forward(session.transformer(), session.scratch(), session.context(), {&chunk, 1}, hook);
+  return {.hidden = chunk.hidden, .layers = chunk.layers, .all_hidden = chunk.all_hidden};
 }
 
 }  // namespace
 
 ForwardResult forward(SessionState& session, std::span<const TokenId> tokens,
                       const ForwardOptions& options) {
-  const auto n_layers = static_cast<std::uint32_t>(session.transformer().weights().layers.size());
-  Pass pass(session, tokens.size(), session.position());
-  pass.embed(tokens);
-  const ForwardResult result = run_layers(pass, tokens.size(), 0, options);
-  const bool left = result.layers < options.n_layers;
-  if (left && !options.resumable) {
-    for (std::uint32_t layer = result.layers; layer < n_layers; ++layer) {
-      pass.project_qkv(layer, false);
-    }
-  }
-  session.advance(static_cast<std::uint32_t>(tokens.size()),
-                  left || options.resumable ? n_layers : options.n_layers);
+  const auto n = static_cast<std::uint32_t>(tokens.size());
+  // A session's pool holds its whole context.
+  [[maybe_unused]] const bool reserved =
+      session.cache().reserve(session.position(), session.position() + n);
+  assert(reserved);
+  const ForwardResult result =
+      run(session, {.start = session.position(), .tokens = tokens}, options);
+  // Of tokens that left early, all layers have keys and values, or will (resume()).
+  const bool all = options.resumable || result.layers < options.n_layers;
+  session.advance(n, all ? session.transformer().config().n_layers : options.n_layers);
   return result;
 }
 
 ForwardResult resume(SessionState& session, std::size_t n, std::uint32_t first_layer,
                      const float* hidden, const ForwardOptions& options) {
-  Pass pass(session, n, session.position() - n);
-  pass.set_hidden(hidden);
-  const ForwardResult result = run_layers(pass, n, first_layer, options);
+  const auto start = static_cast<std::uint32_t>(session.position() - n);
+  const ForwardResult result =
+      run(session, {.start = start, .resumed = hidden, .n_resumed = n, .first_layer = first_layer},
+          options);
   if (!options.resumable) session.advance(0, options.n_layers);
   return result;
 }
 
 void output_head(SessionState& session, const float* hidden, std::size_t n, float* logits) {
   const Transformer& model = session.transformer();
-  const ModelConfig& config = model.config();
-  Scratch& s = session.scratch(n);
-  for (std::size_t t = 0; t < n; ++t) {
-    normalize(model, hidden + t * config.d_model, model.weights().output_norm,
-              &s.normed[t * config.d_model]);
-  }
-  const std::array products = {Product{&model.weights().output, logits, config.n_vocab}};
-  multiply(model.compute(), products, s.normed.data(), n, s.matmul);
-  if (config.logit_softcap > 0.0F) {
-    model.compute().kernels->soft_cap(logits, config.logit_softcap, n * config.n_vocab);
-  }
+  std::vector<const float*> rows(n);
+  for (std::size_t t = 0; t < n; ++t) rows[t] = hidden + t * model.config().d_model;
+  output_head(model, session.scratch(), session.context(), rows, logits);
 }
 
 }  // namespace wattle::engine

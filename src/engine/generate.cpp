@@ -10,49 +10,19 @@
 #include "engine/deferred_positions.hpp"
 #include "engine/exit_policy.hpp"
 #include "engine/forward.hpp"
+#include "engine/request.hpp"
 #include "engine/speculative.hpp"
 
 namespace wattle::engine {
 namespace {
 
 Status check_tokens(const Session& session, std::span<const TokenId> tokens) {
-  const ModelConfig& config = session.model().config();
-  if (tokens.empty()) {
-    return fail(ErrorCode::invalid_argument, "the prompt has no tokens",
-                "Give a prompt that is not empty.");
-  }
-  for (const TokenId token : tokens) {
-    if (token < 0 || static_cast<std::uint32_t>(token) >= config.n_vocab) {
-      return fail(ErrorCode::invalid_argument,
-                  fmt::format("token {} is not in the vocabulary of {}", token, config.name),
-                  fmt::format("Token ids are 0 to {}.", config.n_vocab - 1));
-    }
-  }
-  const std::uint32_t left = session.context() - session.position();
-  if (tokens.size() > left) {
-    const std::string used =
-        session.position() == 0
-            ? std::string()
-            : fmt::format(" left after the {} already in use", session.position());
-    return fail(
-        ErrorCode::out_of_range,
-        fmt::format("the prompt has {} tokens, the context {}{}", tokens.size(), left, used),
-        session.context() < config.context_length
-            ? fmt::format("Shorten the prompt, or choose a larger context (--ctx, up to {}).",
-                          config.context_length)
-            : std::string("Shorten the prompt; the model's context is no larger."));
-  }
-  return {};
+  return check_tokens(session.model().config(), session.context(), session.position(), tokens);
 }
 
 Result<std::uint32_t> layers_to_run(const SessionState& session, std::uint32_t exit_layer) {
   const std::uint32_t n_layers = session.model().config().n_layers;
-  if (exit_layer > n_layers) {
-    return fail(ErrorCode::out_of_range,
-                fmt::format("exit layer {} was asked for, {} has {} layers", exit_layer,
-                            session.model().config().name, n_layers),
-                fmt::format("Choose 1 to {}, or 0 for all.", n_layers));
-  }
+  WATTLE_CHECK(check_exit_layer(session.model().config(), exit_layer));
   const std::uint32_t layers = exit_layer == 0 ? n_layers : exit_layer;
   if (layers > session.cached_layers()) {
     return fail(ErrorCode::invalid_argument,
@@ -62,19 +32,6 @@ Result<std::uint32_t> layers_to_run(const SessionState& session, std::uint32_t e
                 "Keep to one exit layer in a session, or rewind it to position 0.");
   }
   return layers;
-}
-
-Status check_grammar(const GenerateOptions& options) {
-  if (!options.grammar || !options.ignore_eos) return {};
-  return fail(ErrorCode::invalid_argument,
-              "a grammar says where the text ends, ignore_eos does not", "Choose one of them.");
-}
-
-Status check_logprobs(const GenerateOptions& options) {
-  if (options.n_logprobs <= kMaxLogprobs) return {};
-  return fail(ErrorCode::invalid_argument,
-              fmt::format("log-probabilities of {} tokens were asked for", options.n_logprobs),
-              fmt::format("Choose at most {}.", kMaxLogprobs));
 }
 
 // Feeds tokens and leaves the distribution of the next one, by way of the exits.
@@ -189,11 +146,7 @@ Result<GenerateResult> generate(Session& session, std::span<const TokenId> promp
                                 const GenerateOptions& options, GenerateObserver* observer) {
   WATTLE_TRY(SessionState * state, state_of(session));
   WATTLE_CHECK(check_tokens(session, prompt));
-  WATTLE_CHECK(check_sampling(options.sampling));
-  WATTLE_CHECK(check_logit_bias(options.sampling, session.model().config().n_vocab));
-  WATTLE_CHECK(check_logprobs(options));
-  WATTLE_CHECK(check_exit(options.exit, session.model().config()));
-  WATTLE_CHECK(check_grammar(options));
+  WATTLE_CHECK(check_options(session.model().config(), options));
   WATTLE_TRY(const std::uint32_t n_layers, layers_to_run(*state, options.exit.layer));
   GenerateObserver silent;
   if (observer == nullptr) observer = &silent;

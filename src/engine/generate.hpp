@@ -16,11 +16,14 @@
 
 namespace wattle::engine {
 
-enum class KvType { f16, f32 };
+// i8: a scale for each position, KV head, and key or value (docs/kv-cache.md).
+enum class KvType { f16, f32, i8 };
 
 struct SessionOptions {
   std::uint32_t context = 0;     // positions the KV cache holds; 0: the model's context_length
   KvType kv_type = KvType::f16;  // a model loaded with `exact` always uses f32
+  std::uint32_t kv_page = 64;    // positions a page of the cache holds, rounded up to 16s; results
+                                 // do not depend on it
   std::uint32_t batch = 256;  // prompt positions processed at a time; results do not depend on it
 };
 
@@ -172,6 +175,7 @@ struct GenerateResult {
   std::string text;
   StopReason stop = StopReason::max_tokens;
   std::size_t n_prompt_tokens = 0;
+  std::size_t n_reused_tokens = 0;  // of the prompt, found in the cache (scheduler.hpp)
   // The last token is in `tokens` but not yet in the session: to continue, put it before the next
   // prompt.
   bool last_token_pending = false;

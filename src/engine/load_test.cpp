@@ -126,8 +126,13 @@ TEST_F(LoadTest, ThreadsAndContextHaveLimits) {
   EXPECT_EQ(beyond.error().code, ErrorCode::out_of_range);
   const auto small = Session::create(model, {.context = 100});
   ASSERT_TRUE(small);
-  // 3 layers · 2 heads · 112 positions · 16 dimensions · 2 bytes, keys and values.
-  EXPECT_EQ((*small)->kv_bytes(), 2U * 3 * 2 * 112 * 16 * 2);
+  // 3 layers · 2 heads · 128 positions (two pages) · 16 dimensions · 2 bytes, keys and values.
+  EXPECT_EQ((*small)->kv_bytes(), 2U * 3 * 2 * 128 * 16 * 2);
+  const auto fitting = *Session::create(model, {.context = 100, .kv_page = 16});
+  EXPECT_EQ(fitting->kv_bytes(), 2U * 3 * 2 * 112 * 16 * 2);
+  // One byte an element, and two scales for each position.
+  const auto eighth = *Session::create(model, {.context = 100, .kv_type = KvType::i8});
+  EXPECT_EQ(eighth->kv_bytes(), 2U * 3 * 2 * 128 * (16 + 4));
 }
 
 TEST_F(LoadTest, AContextThatMemoryCannotHoldIsAnErrorWithARemedy) {

@@ -72,14 +72,22 @@ struct SoftmaxStats {
   double sum_exp_shift;  // Σ exp(l − max)·(l − max)
 };
 
+// Element of the KV cache. i8: x ≈ scale·q, one scale for each key and each value.
+enum class KvElement { f32, f16, i8 };
+
 struct AttentionArgs {
   const float* q;  // [n_q, head_dim], rows q_stride apart: the heads that share a KV head
   std::size_t q_stride;
-  std::size_t n_q;           // 1 … 8
-  const void* keys;          // [⌈n/16⌉, head_dim, 16] f16 or f32
-  const void* values;        // [n, value_stride] f16 or f32
-  std::size_t value_stride;  // head_dim rounded up to 16; the padding is readable
-  bool f16;
+  std::size_t n_q;  // 1 … 8
+  // Position p is in pages[p / page_positions]; the other members are byte offsets in a page.
+  const std::byte* const* pages;
+  std::size_t page_positions;  // a multiple of 16
+  std::size_t keys;            // [page_positions / 16, head_dim, 16]
+  std::size_t values;          // [page_positions, value_stride]
+  std::size_t key_scales;      // [page_positions] f32; i8 only
+  std::size_t value_scales;    // likewise
+  std::size_t value_stride;    // head_dim rounded up to 16; the padding is readable
+  KvElement element;
   std::size_t n_positions;
   std::size_t first_position;  // earlier ones are outside the window
   std::size_t head_dim;
@@ -112,6 +120,8 @@ struct Kernels {
   void (*rope_half_split)(float* x, const float* cosine, const float* sine, std::size_t n_pairs);
   SoftmaxStats (*softmax_stats)(const float* logits, std::size_t n);
   void (*to_f16)(const float* x, std::size_t n, std::uint16_t* out);
+  // x ≈ scale·out, |out| ≤ 127; returns the scale, max |x| / 127.
+  float (*to_i8)(const float* x, std::size_t n, std::int8_t* out);
   void (*attention)(const AttentionArgs& args);
 
   // out[t·out_stride + r] = Σ_c rows[r, c] · x[t·x_stride + c]

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <limits>
 #include <random>
+#include <span>
 
 #include "engine/buffer.hpp"
 #include "engine/kernels/isa.hpp"
@@ -355,6 +356,210 @@ TEST_P(KernelsTest, PackedMatricesMatchTheReferenceFormatsForEveryTile) {
   }
 }
 
+TEST_P(KernelsTest, EightBitsAreWithinHalfAStepOfTheirScale) {
+  for (const std::size_t n : {1UL, 15UL, 16UL, 64UL, 129UL}) {
+    auto x = random_floats(n, 40, 3.0F);
+    x[n / 2] = -7.5F;
+    std::vector<std::int8_t> q(n);
+    const float scale = k_.to_i8(x.data(), n, q.data());
+    float largest = 0.0F;
+    for (const float v : x) largest = std::max(largest, std::abs(v));
+    EXPECT_FLOAT_EQ(scale, largest / 127.0F);
+    for (std::size_t i = 0; i < n; ++i) {
+      EXPECT_LE(std::abs(x[i] - scale * static_cast<float>(q[i])), scale * 0.50001F) << i;
+    }
+  }
+  const std::vector<float> zeros(20, 0.0F);
+  std::vector<std::int8_t> q(20, 5);
+  EXPECT_EQ(k_.to_i8(zeros.data(), 20, q.data()), 0.0F);
+  EXPECT_EQ(q, std::vector<std::int8_t>(20, 0));
+}
+
+// A cache of one layer and head. Unused positions hold what an earlier sequence left: it must not
+// matter. Keys and values become what the cache holds of them.
+class TestCache {
+ public:
+  TestCache(const Kernels& kernels, KvElement element, std::size_t head_dim,
+            std::size_t page_positions, std::vector<float>& k, std::vector<float>& v)
+      : element_(element), dim_(head_dim), positions_(page_positions) {
+    const std::size_t n = k.size() / head_dim;
+    stride_ = (head_dim + 15) / 16 * 16;
+    size_ = element == KvElement::f32 ? 4 : element == KvElement::f16 ? 2 : 1;
+    const std::size_t page_bytes = positions_ * ((dim_ + stride_) * size_ + 8);
+    const std::size_t n_pages = (n + positions_ - 1) / positions_;
+    // Pages in no order.
+    for (std::size_t i = 0; i < n_pages; ++i) memory_.emplace_back(page_bytes, std::byte{0x5B});
+    for (std::size_t i = 0; i < n_pages; ++i) pages_.push_back(memory_[n_pages - 1 - i].data());
+    std::vector<std::int8_t> small(dim_);
+    for (auto* rows : {&k, &v}) {
+      for (std::size_t p = 0; p < n; ++p) {
+        float* row = rows->data() + p * dim_;
+        float scale = 1.0F;
+        if (element == KvElement::i8) scale = kernels.to_i8(row, dim_, small.data());
+        std::byte* page = memory_[n_pages - 1 - p / positions_].data();
+        const std::size_t i = p % positions_;
+        for (std::size_t d = 0; d < dim_; ++d) {
+          const std::size_t at = rows == &k ? i / 16 * 16 * dim_ + d * 16 + i % 16
+                                            : positions_ * dim_ + i * stride_ + d;
+          row[d] = put(page, at, row[d], small[d], scale);
+        }
+        const std::size_t scales = scales_at() + (rows == &v ? positions_ * 4 : 0);
+        std::memcpy(page + scales + i * 4, &scale, 4);
+      }
+    }
+  }
+
+  void fill(AttentionArgs& args) const {
+    args.pages = pages_.data();
+    args.page_positions = positions_;
+    args.keys = 0;
+    args.values = positions_ * dim_ * size_;
+    args.key_scales = scales_at();
+    args.value_scales = scales_at() + positions_ * 4;
+    args.value_stride = stride_;
+    args.element = element_;
+  }
+
+ private:
+  [[nodiscard]] std::size_t scales_at() const { return positions_ * (dim_ + stride_) * size_; }
+  float put(std::byte* page, std::size_t at, float x, std::int8_t small, float scale) const {
+    const std::uint16_t half = f32_to_f16(x);
+    switch (element_) {
+      case KvElement::f32:
+        std::memcpy(page + at * 4, &x, 4);
+        return x;
+      case KvElement::f16:
+        std::memcpy(page + at * 2, &half, 2);
+        return f16_to_f32(half);
+      case KvElement::i8:
+        std::memcpy(page + at, &small, 1);
+        return scale * static_cast<float>(small);
+    }
+    return 0.0F;
+  }
+
+  KvElement element_;
+  std::size_t dim_, positions_, stride_ = 0, size_ = 0;
+  std::vector<std::vector<std::byte>> memory_;
+  std::vector<const std::byte*> pages_;
+};
+
+struct AttentionCase {
+  KvElement element;
+  std::size_t head_dim, n, n_q, left_out;
+  double softcap;
+};
+
+std::vector<float> expected_attention(const AttentionCase& c, const std::vector<float>& q,
+                                      const std::vector<float>& k, const std::vector<float>& v) {
+  std::vector<float> out;
+  for (std::size_t g = 0; g < c.n_q; ++g) {
+    std::vector<double> weight(c.n);
+    double total = 0;
+    for (std::size_t p = 0; p < c.n; ++p) {
+      double score = 0;
+      for (std::size_t d = 0; d < c.head_dim; ++d) {
+        score += double{q[g * c.head_dim + d]} * double{k[p * c.head_dim + d]};
+      }
+      score *= 0.5;
+      if (c.softcap > 0.0) score = c.softcap * std::tanh(score / c.softcap);
+      weight[p] = p < c.left_out ? 0.0 : std::exp(score);
+      total += weight[p];
+    }
+    for (std::size_t d = 0; d < c.head_dim; ++d) {
+      double expected = 0;
+      for (std::size_t p = 0; p < c.n; ++p) {
+        expected += weight[p] / total * double{v[p * c.head_dim + d]};
+      }
+      out.push_back(static_cast<float>(expected));
+    }
+  }
+  return out;
+}
+
+void run_attention(const Kernels& kernels, const AttentionCase& c, const TestCache& cache,
+                   const std::vector<float>& q, std::vector<float>& scores,
+                   std::vector<float>& out) {
+  AttentionArgs args{};
+  cache.fill(args);
+  args.q = q.data();
+  args.q_stride = args.head_dim = args.out_stride = c.head_dim;
+  args.n_q = c.n_q;
+  args.n_positions = c.n;
+  args.first_position = c.left_out;
+  args.scale = 0.5F;
+  args.softcap = static_cast<float>(c.softcap);
+  args.scores = scores.data();
+  args.score_stride = scores.size() / c.n_q;
+  args.out = out.data();
+  kernels.attention(args);
+}
+
+// The pages that positions lie in change no bit.
+void check_attention(const Kernels& kernels, const AttentionCase& c) {
+  const std::size_t padded = (c.n + 15) / 16 * 16;
+  const auto q = random_floats(c.n_q * c.head_dim, 12);
+  std::vector<float> first;
+  for (const std::size_t page_positions : {64UL, 16UL, 32UL}) {
+    auto k = random_floats(c.n * c.head_dim, 13, 3.0F);
+    auto v = random_floats(c.n * c.head_dim, 14);
+    const TestCache cache(kernels, c.element, c.head_dim, page_positions, k, v);
+    std::vector<float> scores(c.n_q * padded);
+    std::vector<float> out(c.n_q * c.head_dim + 1, -7.0F);
+    run_attention(kernels, c, cache, q, scores, out);
+    const auto expected = expected_attention(c, q, k, v);
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      ASSERT_NEAR(out[i], expected[i], 2e-5) << c.head_dim << " " << c.n;
+    }
+    ASSERT_EQ(out.back(), -7.0F);
+    if (first.empty()) first = out;
+    ASSERT_EQ(out, first) << page_positions;
+  }
+}
+
+float largest_magnitude(std::span<const float> x) {
+  float largest = 0.0F;
+  for (const float v : x) largest = std::max(largest, std::abs(v));
+  return largest;
+}
+
+// How far eight bits may be from the keys and values they stand for. An element is off by at most
+// max / 254 of its key or value, so a score by δ = ½·Σ|q|·max|k| / 254 (½ is the scale in use; a
+// soft cap only shrinks it), a weight by the factor e^2δ, the result by (e^2δ − 1)·max|v| from the
+// weights and by max|v| / 254 from the values.
+double eight_bit_bound(std::span<const float> q, const std::vector<float>& k,
+                       const std::vector<float>& v) {
+  double query = 0;
+  for (const float x : q) query += std::abs(double{x});
+  const double delta = 0.5 * query * double{largest_magnitude(k)} / 254.0;
+  const double value = double{largest_magnitude(v)};
+  return std::expm1(2.0 * delta) * value + value / 254.0 + 2e-5;
+}
+
+TEST_P(KernelsTest, AttentionInEightBitsIsWithinItsBound) {
+  for (const double softcap : {0.0, 2.0}) {
+    const AttentionCase c{KvElement::i8, 20, 50, 3, 7, softcap};
+    const auto q = random_floats(c.n_q * c.head_dim, 12, 0.3F);
+    const auto k = random_floats(c.n * c.head_dim, 13);
+    const auto v = random_floats(c.n * c.head_dim, 14);
+    auto k_held = k;
+    auto v_held = v;
+    const TestCache cache(k_, c.element, c.head_dim, 16, k_held, v_held);
+    std::vector<float> out(c.n_q * c.head_dim);
+    std::vector<float> scores(c.n_q * 64);
+    run_attention(k_, c, cache, q, scores, out);
+    const auto exact = expected_attention(c, q, k, v);
+    for (std::size_t g = 0; g < c.n_q; ++g) {
+      const std::size_t row = g * c.head_dim;
+      const double bound = eight_bit_bound(std::span(q).subspan(row, c.head_dim), k, v);
+      EXPECT_LT(bound, 0.5) << "says nothing";
+      for (std::size_t d = 0; d < c.head_dim; ++d) {
+        EXPECT_NEAR(out[row + d], exact[row + d], bound);
+      }
+    }
+  }
+}
+
 TEST_P(KernelsTest, AttentionMixesValuesByTheSoftmaxOfScores) {
   struct Window {
     std::size_t left_out;  // positions, of 50
@@ -362,74 +567,12 @@ TEST_P(KernelsTest, AttentionMixesValuesByTheSoftmaxOfScores) {
   };
   for (const auto& [left_out, softcap] :
        {Window{0, 0.0}, Window{0, 2.0}, Window{31, 0.0}, Window{32, 3.0}, Window{49, 0.0}}) {
-    for (const bool f16 : {false, true}) {
+    for (const KvElement element : {KvElement::f32, KvElement::f16, KvElement::i8}) {
       for (const std::size_t head_dim : {2UL, 8UL, 20UL, 64UL}) {
         for (const std::size_t n : {1UL, 15UL, 16UL, 17UL, 50UL}) {
           if (left_out >= n) continue;
           for (const std::size_t n_q : {1UL, 3UL, 8UL}) {
-            const std::size_t padded = (n + 15) / 16 * 16;
-            const std::size_t stride = (head_dim + 15) / 16 * 16;
-            const auto q = random_floats(n_q * head_dim, 12);
-            auto k = random_floats(n * head_dim, 13, 3.0F);
-            auto v = random_floats(n * head_dim, 14);
-            if (f16) {
-              for (auto* values : {&k, &v}) {
-                for (float& x : *values) x = f16_to_f32(f32_to_f16(x));
-              }
-            }
-            // Unused positions hold what an earlier sequence left: it must not matter.
-            std::vector<float> keys(padded * head_dim, 1e4F);
-            std::vector<float> values(padded * stride, 0.0F);
-            for (std::size_t p = 0; p < n; ++p) {
-              for (std::size_t d = 0; d < head_dim; ++d) {
-                keys[p / 16 * 16 * head_dim + d * 16 + p % 16] = k[p * head_dim + d];
-                values[p * stride + d] = v[p * head_dim + d];
-              }
-            }
-            std::vector<std::uint16_t> keys16;
-            std::vector<std::uint16_t> values16;
-            for (const float x : keys) keys16.push_back(f32_to_f16(x));
-            for (const float x : values) values16.push_back(f32_to_f16(x));
-            std::vector<float> scores(n_q * padded);
-            std::vector<float> out(n_q * head_dim + 1, -7.0F);
-            AttentionArgs args{};
-            args.q = q.data();
-            args.q_stride = args.head_dim = args.out_stride = head_dim;
-            args.n_q = n_q;
-            args.keys = f16 ? static_cast<const void*>(keys16.data()) : keys.data();
-            args.values = f16 ? static_cast<const void*>(values16.data()) : values.data();
-            args.value_stride = stride;
-            args.f16 = f16;
-            args.n_positions = n;
-            args.first_position = left_out;
-            args.scale = 0.5F;
-            args.softcap = static_cast<float>(softcap);
-            args.scores = scores.data();
-            args.score_stride = padded;
-            args.out = out.data();
-            k_.attention(args);
-            for (std::size_t g = 0; g < n_q; ++g) {
-              std::vector<double> weight(n);
-              double total = 0;
-              for (std::size_t p = 0; p < n; ++p) {
-                double score = 0;
-                for (std::size_t d = 0; d < head_dim; ++d) {
-                  score += double{q[g * head_dim + d]} * double{k[p * head_dim + d]};
-                }
-                score *= 0.5;
-                if (softcap > 0.0) score = softcap * std::tanh(score / softcap);
-                weight[p] = p < left_out ? 0.0 : std::exp(score);
-                total += weight[p];
-              }
-              for (std::size_t d = 0; d < head_dim; ++d) {
-                double expected = 0;
-                for (std::size_t p = 0; p < n; ++p) {
-                  expected += weight[p] / total * double{v[p * head_dim + d]};
-                }
-                ASSERT_NEAR(out[g * head_dim + d], expected, 2e-5) << head_dim << " " << n;
-              }
-            }
-            ASSERT_EQ(out.back(), -7.0F);
+            check_attention(k_, {element, head_dim, n, n_q, left_out, softcap});
           }
         }
       }

@@ -19,6 +19,7 @@ void rope_interleaved(float* x, const float* cosine, const float* sine, std::siz
 void rope_half_split(float* x, const float* cosine, const float* sine, std::size_t n_pairs);
 SoftmaxStats softmax_stats(const float* logits, std::size_t n);
 void to_f16(const float* x, std::size_t n, std::uint16_t* out);
+float to_i8(const float* x, std::size_t n, std::int8_t* out);
 void attention(const AttentionArgs& args);
 void matmul_float(const FloatRows& rows, const float* x, std::size_t x_stride, std::size_t n_tokens,
                   float* out, std::size_t out_stride);

@@ -43,6 +43,10 @@ WATTLE_INLINE void store_f16(std::uint16_t* p, F32v v) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
                       _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
+WATTLE_INLINE F32v load(const std::int8_t* p) {
+  return _mm512_cvtepi32_ps(
+      _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
 WATTLE_INLINE F32v vector_max(F32v a, F32v b) {
   return _mm512_max_ps(a, b);
 }
@@ -75,6 +79,10 @@ WATTLE_INLINE F32v load_bf16(const std::uint16_t* p) {
 WATTLE_INLINE void store_f16(std::uint16_t* p, F32v v) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
                    _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+WATTLE_INLINE F32v load(const std::int8_t* p) {
+  return _mm256_cvtepi32_ps(
+      _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
 }
 WATTLE_INLINE F32v vector_max(F32v a, F32v b) {
   return _mm256_max_ps(a, b);
@@ -131,6 +139,9 @@ WATTLE_INLINE void store_f16(std::uint16_t* p, F32v v) {
   half = magnitude > 0x7F800000U ? nan : half;
   half |= (bits >> 16U) & 0x8000U;
   for (std::size_t i = 0; i < kLanes; ++i) p[i] = static_cast<std::uint16_t>(half[i]);
+}
+WATTLE_INLINE F32v load(const std::int8_t* p) {
+  return __builtin_convertvector((I32v{p[0], p[1], p[2], p[3]}), F32v);
 }
 WATTLE_INLINE F32v vector_max(F32v a, F32v b) {
   return a > b ? a : b;

@@ -21,6 +21,7 @@ const Kernels& WATTLE_JOIN(WATTLE_ISA, _kernels)() {
       .rope_half_split = WATTLE_ISA::rope_half_split,
       .softmax_stats = WATTLE_ISA::softmax_stats,
       .to_f16 = WATTLE_ISA::to_f16,
+      .to_i8 = WATTLE_ISA::to_i8,
       .attention = WATTLE_ISA::attention,
       .matmul_float = WATTLE_ISA::matmul_float,
       .quantize_tile = WATTLE_ISA::quantize_tile,

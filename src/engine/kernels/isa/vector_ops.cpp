@@ -157,6 +157,23 @@ void to_f16(const float* x, std::size_t n, std::uint16_t* out) {
   }
 }
 
+float to_i8(const float* x, std::size_t n, std::int8_t* out) {
+  float largest = 0.0F;
+  for (std::size_t i = 0; i < n; ++i) {
+    const float magnitude = __builtin_fabsf(x[i]);
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  const float inverse = largest > 0.0F ? 127.0F / largest : 0.0F;
+  for (std::size_t i = 0; i < n; ++i) {
+    const float scaled = x[i] * inverse;
+    // Written so that what is not a number becomes one that can be converted.
+    const float bounded = scaled >= -127.0F ? (scaled <= 127.0F ? scaled : 127.0F) : -127.0F;
+    constexpr float kRound = 12582912.0F;  // 1.5·2²³: to nearest, ties to even
+    out[i] = static_cast<std::int8_t>((bounded + kRound) - kRound);
+  }
+  return largest / 127.0F;
+}
+
 std::uint64_t read_all(const void* data, std::size_t bytes) {
   constexpr std::size_t kStreams = 4;
   const std::size_t stream = bytes / kStreams / 64 * 64;

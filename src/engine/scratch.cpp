@@ -1,0 +1,23 @@
+#include "engine/scratch.hpp"
+
+namespace wattle::engine {
+
+void Scratch::reserve(const Transformer& model, std::size_t n, std::uint32_t context) {
+  const ModelConfig& c = model.config();
+  const std::size_t padded = (std::size_t{context} + kKeyGroup - 1) / kKeyGroup * kKeyGroup;
+  if (padded > score_stride) {
+    score_stride = padded;
+    scores.resize(static_cast<std::size_t>(model.threads()) * 8 * score_stride);
+  }
+  if (n <= capacity) return;
+  const std::size_t d_q = std::size_t{c.n_heads} * c.head_dim;
+  const std::size_t d_kv = std::size_t{c.n_kv_heads} * c.head_dim;
+  capacity = n;
+  for (auto* rows : {&hidden, &normed, &projected}) rows->resize(n * c.d_model);
+  for (auto* rows : {&q, &attended}) rows->resize(n * d_q);
+  for (auto* rows : {&k, &v}) rows->resize(n * d_kv);
+  for (auto* rows : {&gate, &up}) rows->resize(n * c.d_ff);
+  for (auto* rows : {&cosine, &sine}) rows->resize(n * (c.rope_dims / 2));
+}
+
+}  // namespace wattle::engine
