@@ -90,6 +90,7 @@ TEST(MeterCreate, MeasuresSpeculationAndRecomputingWithoutFiguresThatWouldLeaveW
     return *record;
   };
   engine::GenerateOptions options{.max_tokens = 20, .ignore_eos = true};
+  ASSERT_TRUE(meter->open_block());
   const InferenceRecord plain = measure(options);
   EXPECT_TRUE(plain.flops_decode && plain.mfu && plain.mbu);
   EXPECT_EQ(plain.speculation, "");
@@ -105,7 +106,11 @@ TEST(MeterCreate, MeasuresSpeculationAndRecomputingWithoutFiguresThatWouldLeaveW
   EXPECT_GE(guessed.n_drafted_tokens.value(), guessed.n_accepted_tokens.value());
   EXPECT_NEAR(guessed.e2e_latency_ms, guessed.ttft_ms.value() + guessed.tpot_ms.value() * 19.0,
               1e-6);
-  EXPECT_EQ(guessed.energy.has_value(), plain.energy.has_value());
+  EXPECT_EQ(guessed.energy_source, plain.energy_source);
+  const BlockEnergy block = meter->close_block().value();
+  std::vector<InferenceRecord> both = {plain, guessed};
+  ASSERT_TRUE(attribute(both, block));
+  EXPECT_EQ(both[1].energy.has_value(), block.energy.has_value());
   EXPECT_TRUE(guessed.flops_prefill);
   EXPECT_FALSE(guessed.flops_decode || guessed.mfu || guessed.mbu);
   options.speculation = {};
