@@ -160,12 +160,4 @@ bool PrefixCache::evict_one() {
   return true;
 }
 
-void PrefixCache::forget(const std::byte* page) {
-  Node* known = nullptr;
-  for_each([&](Node& node) {
-    if (node.page == page) known = &node;
-  });
-  if (known != nullptr) remove(*known);
-}
-
 }  // namespace wattle::engine

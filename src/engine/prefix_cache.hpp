@@ -45,8 +45,6 @@ class PrefixCache {
   // Forgets the page that was not used for the longest time, of those that nobody else uses, and
   // what follows it. False if there is none.
   bool evict_one();
-  // Forgets a page, and what follows it, if it is known.
-  void forget(const std::byte* page);
 
  private:
   struct Node {

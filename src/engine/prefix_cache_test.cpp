@@ -106,15 +106,5 @@ TEST_F(PrefixCacheTest, PagesInUseAreNotEvicted) {
   EXPECT_TRUE(cache_.evict_one());
 }
 
-TEST_F(PrefixCacheTest, ForgettingAPageForgetsWhatFollowsIt) {
-  const auto pages = remember(count(0, 48));
-  cache_.forget(pages[1]);
-  EXPECT_EQ(cache_.n_pages(), 1U);
-  EXPECT_EQ(pool_->used_pages(), 1U);
-  EXPECT_EQ(found(count(0, 48)), 16U);
-  cache_.forget(pages[1]);
-  EXPECT_EQ(cache_.n_pages(), 1U);
-}
-
 }  // namespace
 }  // namespace wattle::engine
