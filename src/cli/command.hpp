@@ -29,6 +29,7 @@ void add_inspect(CLI::App& app, Invocation& invocation);
 void add_lab(CLI::App& app, Invocation& invocation);
 void add_bench(CLI::App& app, Invocation& invocation);
 void add_chat(CLI::App& app, Invocation& invocation);
+void add_eval(CLI::App& app, Invocation& invocation);
 void add_logits(CLI::App& app, Invocation& invocation);
 void add_quantize(CLI::App& app, Invocation& invocation);
 void add_run(CLI::App& app, Invocation& invocation);

@@ -237,7 +237,8 @@ ForwardResult forward(SessionState& session, std::span<const TokenId> tokens,
     pass.attend(layer, first);
     pass.feed_forward(layer, first);
     result.layers = layer + 1;
-    if (options.hook && !options.hook(result.layers, pass.hidden(last))) break;
+    const std::size_t shown = options.all_positions ? 0 : last;
+    if (options.hook && !options.hook(result.layers, pass.hidden(shown))) break;
   }
   const auto n_layers = static_cast<std::uint32_t>(session.transformer().weights().layers.size());
   if (result.layers < options.n_layers) {

@@ -9,7 +9,8 @@
 namespace wattle::engine {
 
 // Called after each layer (counted from 1) with the residual stream of the last position,
-// [d_model]. Returning false leaves the model here.
+// [d_model], or with all_positions of every one, [n_tokens, d_model]. Returning false leaves the
+// model here.
 using LayerHook = std::function<bool(std::uint32_t layer, const float* hidden)>;
 
 struct ForwardOptions {
