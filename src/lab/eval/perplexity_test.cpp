@@ -137,8 +137,8 @@ TEST(LogSoftmax, KnownValues) {
   EXPECT_EQ(kl_divergence(odds, log_sum(odds).value, odds, log_sum(odds).value), 0.0);
   const std::vector<float> far = {1000.0F, -1000.0F};
   EXPECT_NEAR(log_sum(far).value, 1000.0, 1e-9);
-  EXPECT_NEAR(kl_divergence(far, log_sum(far).value, even, log_sum(even).value),
-              std::numbers::ln2, 1e-12);
+  EXPECT_NEAR(kl_divergence(far, log_sum(far).value, even, log_sum(even).value), std::numbers::ln2,
+              1e-12);
 }
 
 }  // namespace

@@ -35,6 +35,7 @@ struct WindowOptions {
 struct Window {
   std::vector<engine::TokenId> tokens;
   std::size_t first_scored = 1;
+  bool operator==(const Window&) const = default;
   [[nodiscard]] std::size_t n_scored() const { return tokens.size() - first_scored; }
 };
 
