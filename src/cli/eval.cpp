@@ -9,6 +9,7 @@ void add_eval(CLI::App& app, Invocation& invocation) {
   command->require_subcommand(1);
   add_eval_divergence(*command, invocation);
   add_eval_perplexity(*command, invocation);
+  add_eval_tasks(*command, invocation);
 }
 
 }  // namespace wattle::cli

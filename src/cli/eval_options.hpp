@@ -56,5 +56,6 @@ CLI::Option* add_window_arguments(CLI::App& command, WindowArguments& arguments)
 // One file each.
 void add_eval_divergence(CLI::App& eval, Invocation& invocation);
 void add_eval_perplexity(CLI::App& eval, Invocation& invocation);
+void add_eval_tasks(CLI::App& eval, Invocation& invocation);
 
 }  // namespace wattle::cli

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/atomic_file.hpp"
@@ -95,6 +96,101 @@ TEST_F(Eval, PerplexitySaysWhatIsWrong) {
     EXPECT_THAT(shown.err, HasSubstr(bad.words));
     EXPECT_EQ(shown.out, "");
   }
+}
+
+TEST_F(Eval, DivergenceOfEarlyLayersFromFullDepthAndBackFromAFile) {
+  const Json made = json_of(
+      run_wattle({"eval", "divergence", "-m", kModel, "-f", text_file(), "--ctx", "64", "--chunks",
+                  "4", "--exit-layer", "4,16", "--save-logits", path("ref.logits"), "--json"}));
+  ASSERT_EQ(made["layers"].size(), 2U);
+  EXPECT_GT(made["layers"][0]["kl_nats"]["mean"].get<double>(), 0.0);
+  EXPECT_LT(made["layers"][0]["same_top"].get<double>(), 1.0);
+  EXPECT_EQ(made["layers"][1]["kl_nats"]["mean"], 0.0);
+  EXPECT_EQ(made["layers"][1]["same_top"], 1.0);
+  EXPECT_EQ(made["layers"][1]["delta_perplexity"]["mean"], 0.0);
+  // The model in fewer bits, against itself and against the file.
+  ASSERT_EQ(run_wattle({"quantize", kModel, path("q4.gguf"), "--type", "q4_0"}).exit_code, 0);
+  const Json by_file = json_of(run_wattle({"eval", "divergence", "-m", path("q4.gguf"),
+                                           "--reference-logits", path("ref.logits"), "--json"}));
+  const Json by_model =
+      json_of(run_wattle({"eval", "divergence", "-m", path("q4.gguf"), "--reference", kModel, "-f",
+                          text_file(), "--ctx", "64", "--chunks", "4", "--json"}));
+  const double kl = by_model["layers"][0]["kl_nats"]["mean"].get<double>();
+  EXPECT_GT(kl, 0.0);
+  EXPECT_NEAR(by_file["layers"][0]["kl_nats"]["mean"].get<double>(), kl, 1e-3);
+  EXPECT_EQ(by_file["tokens"], by_model["tokens"]);
+  const auto shown = run_wattle(
+      {"eval", "divergence", "-m", path("q4.gguf"), "--reference-logits", path("ref.logits")});
+  EXPECT_THAT(shown.out, HasSubstr("KL mean"));
+  EXPECT_THAT(shown.out, HasSubstr("Δ perplexity"));
+}
+
+TEST_F(Eval, DivergenceSaysWhatIsWrong) {
+  ASSERT_EQ(run_wattle({"synth", "--shape", "tiny", path("other.gguf")}).exit_code, 0);
+  const struct {
+    std::vector<std::string> arguments;
+    int exit_code;
+    const char* words;
+  } cases[] = {
+      {{}, 2, "no text to compare on"},
+      {{"--reference", path("other.gguf"), "-f", text_file(), "--ctx", "32"}, 2, "cannot compare"},
+      {{"--reference-logits", folder_.write("x.logits", "hello there").string()},
+       3,
+       "not such a file"},
+      {{"--reference-logits", path("none.logits")}, 4, "none.logits"},
+      {{"-f", text_file(), "--save-logits", path("no/such/folder/x")}, 4, "no/such/folder"},
+  };
+  for (const auto& bad : cases) {
+    std::vector<std::string> arguments = {"eval", "divergence", "-m", kModel};
+    arguments.insert(arguments.end(), bad.arguments.begin(), bad.arguments.end());
+    const auto shown = run_wattle(arguments);
+    EXPECT_EQ(shown.exit_code, bad.exit_code) << shown.err;
+    EXPECT_THAT(shown.err, HasSubstr(bad.words));
+  }
+}
+
+TEST_F(Eval, TasksOfTwoModelsAndTwoLayersInOneTable) {
+  ASSERT_EQ(run_wattle({"quantize", kModel, path("q4.gguf"), "--type", "q4_0"}).exit_code, 0);
+  const std::string suite = std::string(WATTLE_SOURCE_DIR) + "/prompts/telemetry.jsonl";
+  const std::vector<std::string> arguments = {
+      "eval", "tasks",   "-m", kModel,         "-m",   path("q4.gguf"),  "--suite",
+      suite,  "--limit", "8",  "--exit-layer", "8,16", "--save-answers", path("answers.jsonl")};
+  const auto shown = run_wattle(arguments);
+  EXPECT_EQ(shown.exit_code, 0) << shown.err;
+  EXPECT_THAT(shown.out, HasSubstr("Q4_0"));
+  EXPECT_THAT(shown.out, HasSubstr("8/16"));
+  EXPECT_THAT(shown.out, HasSubstr("Δ first row"));
+  const auto answers = read_file(path("answers.jsonl"));
+  ASSERT_TRUE(answers);
+  EXPECT_EQ(std::ranges::count(*answers, '\n'), 32);
+  std::vector<std::string> with_json = arguments;
+  with_json.emplace_back("--json");
+  const Json made = json_of(run_wattle(with_json));
+  ASSERT_EQ(made["results"].size(), 4U);
+  EXPECT_EQ(made["metric"], "contains");
+  EXPECT_EQ(made["results"][1]["layer"], 16);
+  EXPECT_GE(made["results"][1]["score"].get<double>(), 0.5);
+  EXPECT_EQ(made["results"][0]["difference"], 0.0);
+}
+
+TEST_F(Eval, TasksReadQuestionsAndNameBadLines) {
+  const auto questions = folder_.write("q.jsonl",
+                                       "{\"question\":\"Is CO a gas?\",\"answer\":[\"yes\"]}\n"
+                                       "{\"question\":\"Which?\",\"answer\":[]}\n");
+  const Json made = json_of(run_wattle(
+      {"eval", "tasks", "-m", kModel, "--suite", questions.string(), "--metric", "f1", "--json"}));
+  EXPECT_EQ(made["items"], 1);
+  EXPECT_EQ(made["without_answer"], 1);
+  EXPECT_EQ(made["metric"], "f1");
+  const auto bad = folder_.write("bad.jsonl", "\n{\"question\":\"x\"}\n");
+  const auto failed = run_wattle({"eval", "tasks", "-m", kModel, "--suite", bad.string()});
+  EXPECT_EQ(failed.exit_code, 3);
+  EXPECT_THAT(failed.err, HasSubstr("bad.jsonl:2: 'answer' is missing"));
+  const std::string suite = std::string(WATTLE_SOURCE_DIR) + "/prompts/telemetry.jsonl";
+  const auto exact = run_wattle(
+      {"eval", "tasks", "-m", kModel, "--suite", suite, "--metric", "exact", "--limit", "1"});
+  EXPECT_EQ(exact.exit_code, 2);
+  EXPECT_THAT(exact.err, HasSubstr("--metric contains"));
 }
 
 }  // namespace
