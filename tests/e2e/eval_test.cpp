@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 
 #include "base/atomic_file.hpp"
 #include "base/json.hpp"
@@ -191,6 +193,28 @@ TEST_F(Eval, TasksReadQuestionsAndNameBadLines) {
       {"eval", "tasks", "-m", kModel, "--suite", suite, "--metric", "exact", "--limit", "1"});
   EXPECT_EQ(exact.exit_code, 2);
   EXPECT_THAT(exact.err, HasSubstr("--metric contains"));
+}
+
+// Ctrl-C in the middle: figures of what was done, said to be partial, and no file of logits.
+TEST_F(Eval, CtrlCReportsWhatItHas) {
+  std::string text;
+  for (int i = 0; i < 60'000; ++i) text += "co 0.013" + std::to_string(i) + ", lpg 0.0058.\n";
+  const auto file = folder_.write("long.txt", text);
+  const std::string command = "timeout -s INT --preserve-status 3 '" + std::string(WATTLE_PROGRAM) +
+                              "' eval divergence -m '" + kModel + "' -f '" + file.string() +
+                              "' --ctx 16 --exit-layer 8 --json --save-logits '" +
+                              path("ref.logits") + "' >'" + path("out") + "' 2>'" + path("err") +
+                              "'";
+  const int status = std::system(command.c_str());
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+  EXPECT_THAT(read_file(path("err")).value_or(""), HasSubstr("interrupted"));
+  const auto json = parse_json(read_file(path("out")).value_or(""), "output");
+  ASSERT_TRUE(json);
+  EXPECT_EQ((*json)["partial"], true);
+  EXPECT_LT((*json)["windows"].get<int>(), (*json)["windows_planned"].get<int>());
+  EXPECT_EQ((*json)["layers"].size(), 1U);
+  EXPECT_FALSE(std::filesystem::exists(path("ref.logits")));
 }
 
 }  // namespace
