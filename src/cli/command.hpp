@@ -30,6 +30,7 @@ void add_lab(CLI::App& app, Invocation& invocation);
 void add_batch(CLI::App& app, Invocation& invocation);
 void add_bench(CLI::App& app, Invocation& invocation);
 void add_chat(CLI::App& app, Invocation& invocation);
+void add_eval(CLI::App& app, Invocation& invocation);
 void add_logits(CLI::App& app, Invocation& invocation);
 void add_quantize(CLI::App& app, Invocation& invocation);
 void add_convert(CLI::App& app, Invocation& invocation);

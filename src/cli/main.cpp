@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
   add_batch(app, invocation);
   add_bench(app, invocation);
   add_chat(app, invocation);
+  add_eval(app, invocation);
   add_inspect(app, invocation);
   add_lab(app, invocation);
   add_logits(app, invocation);

@@ -27,6 +27,9 @@ using engine::TensorInfo;
 using engine::TensorType;
 
 constexpr std::size_t kPieceElements = std::size_t{1} << 18;
+// So many are converted before the results are written in order: where other processes share the
+// cores, a thread that is held up does not make the others wait after every piece.
+constexpr std::size_t kPiecesPerThread = 8;
 
 using engine::is_block_type;
 
@@ -80,12 +83,12 @@ class TensorConversion {
       bytes = paired = paired_rows(bytes, row_bytes, source_.head_dim, source_.rope_dims);
     }
     if (to_ == tensor_.type) return copy(bytes, sink);
-    std::vector<Piece> pieces(threads_);
+    std::vector<Piece> pieces(threads_ * kPiecesPerThread);
     for (std::uint64_t start = 0; start < tensor_.n_elements;) {
       WATTLE_CHECK(stop_if_interrupted());
       std::size_t n_pieces = 0;
-      std::vector<std::size_t> counts(threads_);
-      for (; n_pieces < threads_ && start < tensor_.n_elements; ++n_pieces) {
+      std::vector<std::size_t> counts(pieces.size());
+      for (; n_pieces < pieces.size() && start < tensor_.n_elements; ++n_pieces) {
         const std::size_t n = std::min<std::uint64_t>(kPieceElements, tensor_.n_elements - start);
         counts[n_pieces] = n;
         pieces[n_pieces].in = bytes.subspan(size_in(tensor_.type, start), size_in(tensor_.type, n));

@@ -63,7 +63,8 @@ void output_head(const Transformer& model, Scratch& scratch, std::uint32_t conte
 // The same for the one sequence of a session.
 
 // Called after each layer (counted from 1) with the residual stream of the last position,
-// [d_model]. Returning false leaves the model here.
+// [d_model]; those of the positions before it lie in front of it, in order (in the last layer only
+// with all_positions). Returning false leaves the model here.
 using LayerHook = std::function<bool(std::uint32_t layer, const float* hidden)>;
 
 struct ForwardOptions {

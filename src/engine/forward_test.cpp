@@ -154,6 +154,42 @@ TEST(ForwardDeterminism, HoldsWhereTheWorkIsSplit) {
 INSTANTIATE_TEST_SUITE_P(Shapes, ForwardTest, testing::ValuesIn(kCases),
                          [](const auto& c) { return std::string(c.param.name); });
 
+// One pass shows, block by block and in the order asked for, the bits of a pass for each layer.
+TEST(VisitLogits, IsOnePassForManyLayersWithTheBitsOfOneForEach) {
+  const TestFolder folder;
+  const auto path = folder.path() / "model.gguf";
+  ASSERT_TRUE(TestModel({.type = TensorType::q8_0}).write(path));
+  const auto model = *Model::load(path, {});
+  const std::vector<std::uint32_t> layers = {0, 1, 3, 2};
+  for (const std::uint32_t batch : {7U, 256U}) {
+    const auto session = *Session::create(model, {.batch = batch});
+    std::vector<std::vector<std::vector<float>>> seen(4);  // [layer][position][n_vocab]
+    std::vector<std::uint32_t> order;
+    ASSERT_TRUE(visit_logits(*session, kTokens, layers, [&](const LogitsBlock& block) {
+      order.push_back(block.layer);
+      auto& of_layer = seen[block.layer];
+      const std::size_t n_vocab = model->config().n_vocab;
+      ASSERT_EQ(block.logits.size(), block.n_positions * n_vocab);
+      for (std::size_t i = 0; i < block.n_positions; ++i) {
+        const auto row = block.logits.subspan(i * n_vocab, n_vocab);
+        of_layer.emplace_back(row.begin(), row.end());
+      }
+    }));
+    EXPECT_EQ(session->position(), kTokens.size());
+    EXPECT_EQ(std::vector(order.begin(), order.begin() + 4),
+              (std::vector<std::uint32_t>{3, 1, 3, 2}));
+    EXPECT_EQ(seen[3].size(), 2 * kTokens.size());  // asked for twice: as 0 and as 3
+    for (const std::uint32_t layer : {1U, 2U}) {
+      EXPECT_EQ(seen[layer], engine_logits(path, {}, {}, layer)) << layer;
+    }
+  }
+  const auto session = *Session::create(model, {});
+  const auto none = [](const LogitsBlock&) {};
+  EXPECT_FALSE(visit_logits(*session, kTokens, std::vector<std::uint32_t>{1, 4}, none));
+  EXPECT_FALSE(visit_logits(*session, {}, layers, none));
+  EXPECT_EQ(session->position(), 0u);
+}
+
 TEST(AllLogits, StatisticsAreThoseOfTheSoftmax) {
   const TestFolder folder;
   const TestModel test_model({});

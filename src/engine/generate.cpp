@@ -174,40 +174,74 @@ Result<GenerateResult> generate(Session& session, std::span<const TokenId> promp
   return result;
 }
 
-Result<std::vector<PositionLogits>> all_logits(Session& session, std::span<const TokenId> tokens,
-                                               std::uint32_t exit_layer) {
+Status visit_logits(Session& session, std::span<const TokenId> tokens,
+                    std::span<const std::uint32_t> exit_layers, const LogitsVisitor& visit) {
+  constexpr std::size_t kRows = 32;  // a block of logits is a few MB, and the head still multiplies
   WATTLE_TRY(SessionState * state, state_of(session));
   WATTLE_CHECK(check_tokens(session, tokens));
-  WATTLE_TRY(const std::uint32_t n_layers, layers_to_run(*state, exit_layer));
+  std::vector<std::uint32_t> layers;
+  for (const std::uint32_t exit_layer : exit_layers) {
+    WATTLE_TRY(const std::uint32_t layer, layers_to_run(*state, exit_layer));
+    layers.push_back(layer);
+  }
+  if (layers.empty()) {
+    WATTLE_TRY(const std::uint32_t all, layers_to_run(*state, 0));
+    layers.push_back(all);
+  }
   complete_deferred(*state);
+  const std::size_t d_model = session.model().config().d_model;
+  const std::size_t n_vocab = session.model().config().n_vocab;
+  std::vector<std::vector<float>> hidden(layers.size());  // [layers][batch, d_model]
+  std::vector<float> logits;
+  for (std::size_t begin = 0; begin < tokens.size();) {
+    if (interrupted()) return fail(ErrorCode::cancelled, "interrupted");
+    const std::size_t n = std::min<std::size_t>(tokens.size() - begin, state->batch());
+    const auto keep = [&](std::uint32_t layer, const float* last) {
+      const float* const rows = last - (n - 1) * d_model;
+      for (std::size_t i = 0; i < layers.size(); ++i) {
+        if (layers[i] == layer) hidden[i].assign(rows, rows + n * d_model);
+      }
+      return true;
+    };
+    forward(*state, tokens.subspan(begin, n),
+            {.n_layers = *std::ranges::max_element(layers), .all_positions = true, .hook = keep});
+    for (std::size_t row = 0; row < n; row += kRows) {
+      const std::size_t n_rows = std::min(kRows, n - row);
+      logits.resize(n_rows * n_vocab);
+      for (std::size_t i = 0; i < layers.size(); ++i) {
+        output_head(*state, &hidden[i][row * d_model], n_rows, logits.data());
+        visit({layers[i], begin + row, n_rows, logits});
+      }
+    }
+    begin += n;
+  }
+  return {};
+}
+
+Result<std::vector<PositionLogits>> all_logits(Session& session, std::span<const TokenId> tokens,
+                                               std::uint32_t exit_layer) {
   const std::size_t n_vocab = session.model().config().n_vocab;
   std::vector<PositionLogits> positions;
-  std::vector<float> logits;
-  while (!tokens.empty()) {
-    if (interrupted()) return fail(ErrorCode::cancelled, "interrupted");
-    const std::size_t n = std::min<std::size_t>(tokens.size(), state->batch());
-    const ForwardResult result =
-        forward(*state, tokens.first(n), {.n_layers = n_layers, .all_positions = true});
-    logits.resize(n * n_vocab);
-    output_head(*state, result.hidden, n, logits.data());
-    for (std::size_t t = 0; t < n; ++t) {
-      PositionLogits& position = positions.emplace_back();
-      const auto begin = logits.begin() + static_cast<std::ptrdiff_t>(t * n_vocab);
-      position.logits.assign(begin, begin + static_cast<std::ptrdiff_t>(n_vocab));
-      const auto max = std::max_element(position.logits.begin(), position.logits.end());
-      position.argmax = static_cast<TokenId>(max - position.logits.begin());
-      double sum = 0.0;
-      double weighted = 0.0;
-      for (const float logit : position.logits) {
-        const double shift = static_cast<double>(logit) - static_cast<double>(*max);
-        sum += std::exp(shift);
-        weighted += std::exp(shift) * shift;
-      }
-      position.logsumexp = static_cast<double>(*max) + std::log(sum);
-      position.entropy_nats = std::max(0.0, std::log(sum) - weighted / sum);
+  const auto describe = [&](std::span<const float> logits) {
+    PositionLogits& position = positions.emplace_back();
+    position.logits.assign(logits.begin(), logits.end());
+    const auto max = std::max_element(position.logits.begin(), position.logits.end());
+    position.argmax = static_cast<TokenId>(max - position.logits.begin());
+    double sum = 0.0;
+    double weighted = 0.0;
+    for (const float logit : position.logits) {
+      const double shift = static_cast<double>(logit) - static_cast<double>(*max);
+      sum += std::exp(shift);
+      weighted += std::exp(shift) * shift;
     }
-    tokens = tokens.subspan(n);
-  }
+    position.logsumexp = static_cast<double>(*max) + std::log(sum);
+    position.entropy_nats = std::max(0.0, std::log(sum) - weighted / sum);
+  };
+  WATTLE_CHECK(visit_logits(session, tokens, {&exit_layer, 1}, [&](const LogitsBlock& block) {
+    for (std::size_t i = 0; i < block.n_positions; ++i) {
+      describe(block.logits.subspan(i * n_vocab, n_vocab));
+    }
+  }));
   return positions;
 }
 

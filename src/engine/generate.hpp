@@ -200,4 +200,20 @@ struct PositionLogits {
                                                              std::span<const TokenId> tokens,
                                                              std::uint32_t exit_layer = 0);
 
+// Next-token logits of some neighbouring positions after one layer.
+struct LogitsBlock {
+  std::uint32_t layer = 0;        // counted from 1
+  std::size_t first = 0;          // index in the tokens given
+  std::size_t n_positions = 0;    // at most 32
+  std::span<const float> logits;  // [n_positions, n_vocab], valid during the call
+};
+using LogitsVisitor = std::function<void(const LogitsBlock&)>;
+// Appends `tokens` to the session in one pass and shows the logits of every position after each of
+// `exit_layers` (1 … n_layers, 0 or an empty list: full depth), in bounded memory: positions in
+// order, and each block of them for all layers in the order given. Bit for bit what all_logits()
+// gives for each layer alone. Errors: as generate(); cancelled between batches after Ctrl-C.
+[[nodiscard]] Status visit_logits(Session& session, std::span<const TokenId> tokens,
+                                  std::span<const std::uint32_t> exit_layers,
+                                  const LogitsVisitor& visit);
+
 }  // namespace wattle::engine

@@ -35,6 +35,7 @@ struct TestShape {
   bool rope_factors = false;
   float linear_scale = 1.0F;
   bool add_bos = true;
+  bool uniform = false;  // the output head is zero: every token is as likely as any other
   // Gemma 2: scaled embedding, GELU, norms after each branch, soft caps, half-split RoPE, a window
   // of 5 positions on every other layer.
   bool gemma2 = false;
@@ -52,7 +53,7 @@ class TestModel {
     const std::size_t d_kv = shape.n_kv_heads * shape.head_dim;
     add_matrix("token_embd.weight", shape.n_vocab, d, 1.0F);
     add_vector("output_norm.weight", d);
-    if (!shape.tied) add_matrix("output.weight", shape.n_vocab, d, 0.3F);
+    if (!shape.tied) add_matrix("output.weight", shape.n_vocab, d, shape.uniform ? 0.0F : 0.3F);
     if (shape.rope_factors) {
       std::vector<float> factors;
       for (std::size_t i = 0; i < shape.rope_dims / 2; ++i) {
@@ -159,9 +160,11 @@ class TestModel {
     add(name, TensorType::f32, {n}, values);
   }
   void add_matrix(const std::string& name, std::size_t n_rows, std::size_t n_cols, float scale) {
-    std::normal_distribution<float> normal(0.0F, scale);
     std::vector<float> values(n_rows * n_cols);
-    for (float& v : values) v = normal(random_);
+    if (scale > 0.0F) {
+      std::normal_distribution<float> normal(0.0F, scale);
+      for (float& v : values) v = normal(random_);
+    }
     add(name, shape_.type, {n_cols, n_rows}, values);
   }
 

@@ -1,11 +1,12 @@
 // Quantisers of Q4_K and Q6_K. The formats do not prescribe how scales are found; here each
 // sub-block tries a few roundings and keeps the one whose least-squares fit leaves the smallest
 // weighted error. Large weights count more: they meet the activations that matter.
+//
+// A trial costs one pass of four lanes over the sub-block: the sums of its levels give the
+// least-squares fit and, without another pass, the error that this fit leaves.
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
-#include <span>
 
 #include "engine/quant.hpp"
 #include "engine/quant/blocks.hpp"
@@ -14,29 +15,71 @@ namespace wattle::engine {
 namespace {
 
 constexpr std::size_t kSuper = 256;
-constexpr int kTrials = 20;
-constexpr float kTrialStep = 0.1F;  // in levels
+
+// Roundings tried: the range of a sub-block in levels − kReach … levels + kReach steps.
+constexpr int kTrials = 8;
+constexpr float kTrialStep = 0.25F;
+// Then the levels of the best fit are rounded anew and fitted anew, so many times; each time the
+// error can only fall.
+constexpr int kRefinements = 2;
+
+// Four lanes are one register of the oldest CPUs, x86-64 and AArch64, that Wattle is built for. The
+// order of every sum is fixed, so the bits are too.
+using Lanes [[gnu::vector_size(16)]] = float;
+constexpr std::size_t kLanes = 4;
+
+Lanes load_lanes(const float* from) {
+  Lanes lanes;
+  std::memcpy(&lanes, from, sizeof lanes);
+  return lanes;
+}
+
+float sum_of(Lanes x) {
+  return (x[0] + x[2]) + (x[1] + x[3]);
+}
+
+// To the nearest whole number, ties to even, for |x| < 2²²: where a float has no bits below one,
+// adding does the rounding. Larger values stay large.
+Lanes rounded(Lanes x) {
+  constexpr float kShift = 0x1.8p23F;
+  return (x + kShift) - kShift;
+}
+
+// Rounded to a level; NaN stays NaN.
+Lanes level_of(Lanes x, float least, float most) {
+  Lanes q = rounded(x);
+  q = q < least ? Lanes{} + least : q;
+  return q > most ? Lanes{} + most : q;
+}
+
+// One value; NaN (only from non-finite weights, which the callers refuse) becomes `least`.
+int to_level(float x, int least, int most) {
+  if (!(x > static_cast<float>(least))) return least;
+  return static_cast<int>(std::lrint(std::min(x, static_cast<float>(most))));
+}
 
 void store_half(std::byte* to, float value) {
   const std::uint16_t half = f32_to_f16(value);
   std::memcpy(to, &half, sizeof half);
 }
 
-// Rounded to a level; NaN (only from non-finite weights, which the callers refuse) becomes `least`.
-int to_level(float x, int least, int most) {
-  if (!(x > static_cast<float>(least))) return least;
-  return static_cast<int>(std::lrint(std::min(x, static_cast<float>(most))));
-}
-
+// The weights of one sub-block and how much each counts.
 template <std::size_t N>
-std::array<float, N> importance(std::span<const float, N> x) {
-  float square = 0.0F;
-  for (const float value : x) square += value * value;
-  const float typical = std::sqrt(square / static_cast<float>(N));
-  std::array<float, N> weights{};
-  for (std::size_t i = 0; i < N; ++i) weights[i] = typical + std::fabs(x[i]);
-  return weights;
-}
+struct Weighted {
+  std::array<float, N> x;
+  std::array<float, N> weight;
+
+  explicit Weighted(const float* from) {
+    std::copy_n(from, N, x.begin());
+    Lanes squares{};
+    for (std::size_t i = 0; i < N; i += kLanes) {
+      const Lanes value = load_lanes(&x[i]);
+      squares += value * value;
+    }
+    const float typical = std::sqrt(sum_of(squares) / static_cast<float>(N));
+    for (std::size_t i = 0; i < N; ++i) weight[i] = typical + std::fabs(x[i]);
+  }
+};
 
 struct Fit {
   float scale = 0.0F;
@@ -46,90 +89,116 @@ struct Fit {
 // Levels 0 … most with an offset.
 class AffineFit {
  public:
-  AffineFit(std::span<const float, 32> x, int most) : x_(x), most_(most), weights_(importance(x)) {}
+  AffineFit(const float* x, float most) : sub_(x), most_(most) {
+    Lanes w{};
+    Lanes wx{};
+    for (std::size_t i = 0; i < 32; i += kLanes) {
+      const Lanes weight = load_lanes(&sub_.weight[i]);
+      w += weight;
+      wx += weight * load_lanes(&sub_.x[i]);
+    }
+    w_ = sum_of(w);
+    wx_ = sum_of(wx);
+  }
 
   Fit best() {
-    const auto [lowest, highest] = std::ranges::minmax(x_);
+    const auto [lowest, highest] = std::ranges::minmax(sub_.x);
     const float low = std::min(0.0F, lowest);
     const float range = highest - low;
     if (!(range > 0.0F)) return {0.0F, -low};  // all equal, and not above zero
-    Fit best{range / static_cast<float>(most_), -low};
-    float best_error = error(best);
+    best_ = {range / most_, -low};
     for (int trial = -kTrials; trial <= kTrials; ++trial) {
-      const float levels = static_cast<float>(most_) + kTrialStep * static_cast<float>(trial);
-      const Fit fitted = least_squares({range / levels, -low});
-      const float fitted_error = error(fitted);
-      if (fitted_error < best_error) {
-        best = fitted;
-        best_error = fitted_error;
-      }
+      consider((most_ + kTrialStep * static_cast<float>(trial)) / range, -low);
     }
-    return best;
+    for (int i = 0; i < kRefinements && best_.scale > 0.0F; ++i) {
+      if (!consider(1.0F / best_.scale, best_.offset)) break;
+    }
+    return best_;
   }
 
  private:
-  int level(const Fit& fit, float x) const {
-    return to_level((x + fit.offset) / fit.scale, 0, most_);
+  // Rounds (x + offset)·inverse to levels and fits scale and offset to them. True: better than all
+  // before.
+  bool consider(float inverse, float offset) {
+    Lanes wq{};
+    Lanes wqq{};
+    Lanes wqx{};
+    for (std::size_t i = 0; i < 32; i += kLanes) {
+      const Lanes x = load_lanes(&sub_.x[i]);
+      const Lanes q = level_of((x + offset) * inverse, 0.0F, most_);
+      const Lanes weighted = load_lanes(&sub_.weight[i]) * q;
+      wq += weighted;
+      wqq += weighted * q;
+      wqx += weighted * x;
+    }
+    return fit(sum_of(wq), sum_of(wqq), sum_of(wqx));
   }
 
-  float error(const Fit& fit) const {
-    if (!(fit.scale > 0.0F)) return std::numeric_limits<float>::max();
-    float sum = 0.0F;
-    for (std::size_t i = 0; i < x_.size(); ++i) {
-      const float back = fit.scale * static_cast<float>(level(fit, x_[i])) - fit.offset;
-      sum += weights_[i] * (back - x_[i]) * (back - x_[i]);
-    }
-    return sum;
-  }
-
-  // The scale and offset that suit the levels to which `rounding` rounds.
-  Fit least_squares(const Fit& rounding) const {
-    float w = 0.0F, wq = 0.0F, wqq = 0.0F, wx = 0.0F, wqx = 0.0F;
-    for (std::size_t i = 0; i < x_.size(); ++i) {
-      const auto q = static_cast<float>(level(rounding, x_[i]));
-      w += weights_[i];
-      wq += weights_[i] * q;
-      wqq += weights_[i] * q * q;
-      wx += weights_[i] * x_[i];
-      wqx += weights_[i] * q * x_[i];
-    }
-    const float determinant = w * wqq - wq * wq;
+  // What a fit takes away from Σ w·x², the error of no fit at all, tells which is best.
+  bool fit(float wq, float wqq, float wqx) {
+    const float determinant = w_ * wqq - wq * wq;
+    Fit fitted{wqq > 0.0F ? wqx / wqq : 0.0F, 0.0F};
     if (determinant > 0.0F) {
-      const Fit fit{(w * wqx - wq * wx) / determinant, (wq * wqx - wqq * wx) / determinant};
-      if (fit.offset >= 0.0F) return fit;
+      const Fit both{(w_ * wqx - wq * wx_) / determinant, (wq * wqx - wqq * wx_) / determinant};
+      if (both.offset >= 0.0F) fitted = both;
     }
-    return {wqq > 0.0F ? wqx / wqq : 0.0F, 0.0F};
+    const float gain = fitted.scale * wqx - fitted.offset * wx_;
+    if (!(fitted.scale > 0.0F && gain > best_gain_)) return false;
+    best_ = fitted;
+    best_gain_ = gain;
+    return true;
   }
 
-  std::span<const float, 32> x_;
-  int most_;
-  std::array<float, 32> weights_;
+  Weighted<32> sub_;
+  float most_;
+  float w_ = 0.0F;
+  float wx_ = 0.0F;
+  Fit best_;
+  float best_gain_ = 0.0F;
 };
 
 // Levels −32 … 31 without an offset; the scale may be negative, so that either end can be the one
 // with a level more.
-float symmetric_scale(std::span<const float, 16> x) {
-  const float extreme = *std::ranges::max_element(x, {}, [](float v) { return std::fabs(v); });
-  if (extreme == 0.0F) return 0.0F;
-  const std::array<float, 16> weights = importance(x);
-  float best_scale = 0.0F;
-  float best_gain = 0.0F;  // what the fit takes away from Σ w·x²
-  for (int trial = -kTrials; trial <= kTrials; ++trial) {
-    const float inverse = (-32.0F + kTrialStep * static_cast<float>(trial)) / extreme;
-    float along = 0.0F;
-    float square = 0.0F;
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      const auto q = static_cast<float>(to_level(x[i] * inverse, -32, 31));
-      along += weights[i] * q * x[i];
-      square += weights[i] * q * q;
+class SymmetricFit {
+ public:
+  explicit SymmetricFit(const float* x) : sub_(x) {}
+
+  float best() {
+    const float extreme =
+        *std::ranges::max_element(sub_.x, {}, [](float v) { return std::fabs(v); });
+    if (extreme == 0.0F) return 0.0F;
+    for (int trial = -kTrials; trial <= kTrials; ++trial) {
+      consider((-32.0F + kTrialStep * static_cast<float>(trial)) / extreme);
     }
-    if (square > 0.0F && along * along > best_gain * square) {
-      best_gain = along * along / square;
-      best_scale = along / square;
+    for (int i = 0; i < kRefinements && best_scale_ != 0.0F; ++i) {
+      if (!consider(1.0F / best_scale_)) break;
     }
+    return best_scale_;
   }
-  return best_scale;
-}
+
+ private:
+  bool consider(float inverse) {
+    Lanes along{};
+    Lanes square{};
+    for (std::size_t i = 0; i < 16; i += kLanes) {
+      const Lanes x = load_lanes(&sub_.x[i]);
+      const Lanes q = level_of(x * inverse, -32.0F, 31.0F);
+      const Lanes weighted = load_lanes(&sub_.weight[i]) * q;
+      along += weighted * x;
+      square += weighted * q;
+    }
+    const float a = sum_of(along);
+    const float s = sum_of(square);
+    if (!(s > 0.0F && a * a > best_gain_ * s)) return false;
+    best_gain_ = a * a / s;  // what the fit takes away from Σ w·x²
+    best_scale_ = a / s;
+    return true;
+  }
+
+  Weighted<16> sub_;
+  float best_scale_ = 0.0F;
+  float best_gain_ = 0.0F;
+};
 
 void put(std::byte& to, unsigned bits) {
   to |= static_cast<std::byte>(bits);
@@ -142,7 +211,7 @@ void quantize_q4_k(const float* in, std::byte* block) {
   float largest_scale = 0.0F;
   float largest_offset = 0.0F;
   for (std::size_t sub = 0; sub < 8; ++sub) {
-    fits[sub] = AffineFit(std::span<const float, 32>(in + 32 * sub, 32), 15).best();
+    fits[sub] = AffineFit(in + 32 * sub, 15.0F).best();
     largest_scale = std::max(largest_scale, fits[sub].scale);
     largest_offset = std::max(largest_offset, fits[sub].offset);
   }
@@ -177,7 +246,7 @@ void quantize_q6_k(const float* in, std::byte* block) {
   std::array<float, 16> scales{};
   float extreme = 0.0F;
   for (std::size_t sub = 0; sub < 16; ++sub) {
-    scales[sub] = symmetric_scale(std::span<const float, 16>(in + 16 * sub, 16));
+    scales[sub] = SymmetricFit(in + 16 * sub).best();
     if (std::fabs(scales[sub]) > std::fabs(extreme)) extreme = scales[sub];
   }
   std::fill_n(block, info(TensorType::q6_k).block_bytes, std::byte{0});
