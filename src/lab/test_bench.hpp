@@ -19,6 +19,7 @@ class FakeModel final : public engine::Model {
   [[nodiscard]] const engine::ModelConfig& config() const override { return config_; }
   [[nodiscard]] const engine::Tokenizer& tokenizer() const override { std::abort(); }
   [[nodiscard]] const std::filesystem::path& path() const override { return path_; }
+  [[nodiscard]] const engine::GgufFile& file() const override { return file_; }
   [[nodiscard]] std::string precision() const override { return "F16"; }
   [[nodiscard]] std::uint64_t bytes_per_token(std::uint32_t) const override { return 1; }
   [[nodiscard]] bool exact() const override { return false; }
@@ -26,6 +27,7 @@ class FakeModel final : public engine::Model {
   [[nodiscard]] std::string isa() const override { return "fake"; }
 
  private:
+  engine::GgufFile file_;
   engine::ModelConfig config_;
   std::filesystem::path path_;
 };

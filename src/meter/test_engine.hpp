@@ -49,6 +49,7 @@ class FakeModel final : public engine::Model {
   [[nodiscard]] const engine::ModelConfig& config() const override { return config_; }
   [[nodiscard]] const engine::Tokenizer& tokenizer() const override { return tokenizer_; }
   [[nodiscard]] const std::filesystem::path& path() const override { return path_; }
+  [[nodiscard]] const engine::GgufFile& file() const override { return file_; }
   [[nodiscard]] std::string precision() const override { return "Q4_0"; }
   [[nodiscard]] std::uint64_t bytes_per_token(std::uint32_t exit_layer) const override {
     return 1000 * (exit_layer == 0 ? 4U : exit_layer);
@@ -58,6 +59,7 @@ class FakeModel final : public engine::Model {
   [[nodiscard]] std::string isa() const override { return "scalar"; }
 
  private:
+  engine::GgufFile file_;
   engine::ModelConfig config_;
   FakeTokenizer tokenizer_;
   std::filesystem::path path_ = "fake.gguf";

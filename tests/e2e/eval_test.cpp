@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include "base/atomic_file.hpp"
 #include "base/json.hpp"
@@ -201,12 +203,33 @@ TEST_F(Eval, CtrlCReportsWhatItHas) {
   std::string text;
   for (int i = 0; i < 60'000; ++i) text += "co 0.013" + std::to_string(i) + ", lpg 0.0058.\n";
   const auto file = folder_.write("long.txt", text);
-  const std::string command = "timeout -s INT --preserve-status 3 '" + std::string(WATTLE_PROGRAM) +
-                              "' eval divergence -m '" + kModel + "' -f '" + file.string() +
-                              "' --ctx 16 --exit-layer 8 --json --save-logits '" +
-                              path("ref.logits") + "' >'" + path("out") + "' 2>'" + path("err") +
-                              "'";
-  const int status = std::system(command.c_str());
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(open(path("out").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600), 1);
+    dup2(open(path("err").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600), 2);
+    execl(WATTLE_PROGRAM, WATTLE_PROGRAM, "eval", "divergence", "-m", kModel.c_str(), "-f",
+          file.c_str(), "--ctx", "16", "--exit-layer", "8", "--json", "--save-logits",
+          path("ref.logits").c_str(), nullptr);
+    _exit(127);
+  }
+  // As soon as logits of many windows are in its temporary file.
+  const auto has_written = [&] {
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
+      std::error_code gone;
+      const bool is_logits = entry.path().filename().string().find("ref.logits") == 0 ||
+                             entry.path().filename().string().find(".ref.logits") == 0;
+      const auto size = entry.file_size(gone);
+      if (is_logits && !gone && size > 1'000'000) return true;
+    }
+    return false;
+  };
+  int status = 0;
+  while (!has_written()) {
+    ASSERT_EQ(waitpid(child, &status, WNOHANG), 0) << read_file(path("err")).value_or("");
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  kill(child, SIGINT);
+  waitpid(child, &status, 0);
   ASSERT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 130);
   EXPECT_THAT(read_file(path("err")).value_or(""), HasSubstr("interrupted"));

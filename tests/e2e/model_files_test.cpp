@@ -121,7 +121,7 @@ TEST_F(ModelFiles, InspectSaysWhatIsWrongWithAFile) {
     const char* words;
   } cases[] = {
       {path("absent.gguf"), 4, "absent.gguf: No such file"},
-      {folder_.path().string(), 2, "not a regular file"},
+      {folder_.path().string(), 2, "a folder without config.json"},
       {folder_.write("text.gguf", "hello").string(), 3, "not a GGUF file"},
       {folder_.write("empty.gguf", "").string(), 3, "empty"},
       {seed("bad-truncated.gguf").string(), 3, "download or copy it again"},
