@@ -70,7 +70,11 @@ class ManifestReader {
     if (!read_file_entry(node, "models", file, [&](YamlMap& map) { map.text("name", model.name); }))
       return;
     model.file = resolve(file, model.place, "model");
-    if (model.name.empty()) model.name = model.file.stem().string();
+    // "SmolLM2-1.7B" is the whole name of a folder.
+    const bool is_file = model.file.extension() == ".gguf";
+    if (model.name.empty()) {
+      model.name = (is_file ? model.file.stem() : model.file.filename()).string();
+    }
     for (const auto& other : manifest_.models) {
       if (other.name == model.name) {
         problems_.add(model.place,
@@ -216,20 +220,26 @@ class ManifestReader {
     }
   }
 
+  // A model may be a folder.
+  static bool is_there(const std::filesystem::path& path, const std::string& what) {
+    std::error_code ignored;
+    return std::filesystem::is_regular_file(path, ignored) ||
+           (what == "model" && std::filesystem::is_directory(path, ignored));
+  }
+
   // Beside the manifest first, then in the current folder.
   std::filesystem::path resolve(const std::string& text, const Place& place,
                                 const std::string& what) {
     std::filesystem::path path(text);
-    std::error_code ignored;
     if (path.is_absolute()) {
-      if (context_.check_files && !std::filesystem::is_regular_file(path, ignored)) {
+      if (context_.check_files && !is_there(path, what)) {
         problems_.add(place, fmt::format("no such {} file: {}", what, text));
       }
       return path;
     }
     auto beside = (context_.folder / path).lexically_normal();
-    if (!context_.check_files || std::filesystem::is_regular_file(beside, ignored)) return beside;
-    if (std::filesystem::is_regular_file(path, ignored)) return path;
+    if (!context_.check_files || is_there(beside, what)) return beside;
+    if (is_there(path, what)) return path;
     problems_.add(place, fmt::format("no such {} file: {} (looked for {} and {})", what, text,
                                      beside.string(), path.string()));
     return beside;

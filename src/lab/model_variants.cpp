@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <set>
+#include <span>
 
 #include "base/sha256.hpp"
 #include "compress/quantize.hpp"
-#include "engine/gguf.hpp"
-#include "engine/tokenizer.hpp"
+#include "engine/model_files.hpp"
+#include "engine/tokenizer_files.hpp"
 
 namespace wattle::lab {
 namespace {
@@ -35,16 +37,31 @@ std::string main_precision(const engine::GgufFile& file) {
 }
 
 Status read_header(ModelVariant& variant) {
-  WATTLE_TRY(const engine::GgufFile file, engine::GgufFile::open(variant.file));
+  WATTLE_TRY(const engine::GgufFile file, engine::open_weights(variant.file));
   variant.precision = main_precision(file);
   WATTLE_TRY(const std::string architecture, file.require_string("general.architecture"));
   WATTLE_TRY(const auto n_layers, file.require_uint(architecture + ".block_count"));
   WATTLE_TRY(const auto context, file.require_uint(architecture + ".context_length"));
   variant.n_layers = static_cast<std::uint32_t>(n_layers);
   variant.context_length = static_cast<std::uint32_t>(context);
-  std::error_code ignored;
-  variant.file_bytes = std::filesystem::file_size(variant.file, ignored);
+  variant.file_bytes = file.file_bytes();
   return {};
+}
+
+// Of a folder: of the names and hashes of its files, in the order of the names.
+Result<std::string> sha256_model(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) return sha256_file(path);
+  std::set<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
+    if (entry.is_regular_file(error)) files.insert(entry.path());
+  }
+  std::string list;
+  for (const auto& file : files) {
+    WATTLE_TRY(const std::string hash, sha256_file(file));
+    list += fmt::format("{}  {}\n", hash, file.filename().string());
+  }
+  return sha256_hex(std::as_bytes(std::span(list)));
 }
 
 Result<std::filesystem::path> convert(const ModelVariant& source, Precision wanted,
@@ -77,7 +94,7 @@ Result<ModelVariant> prepare_variant(const ModelEntry& model, Precision wanted,
   variant.wanted = wanted;
   variant.file = model.file;
   WATTLE_CHECK(read_header(variant));
-  WATTLE_TRY(variant.sha256, sha256_file(variant.file));
+  WATTLE_TRY(variant.sha256, sha256_model(variant.file));
   if (wanted == Precision::file) return variant;
   const std::string type(engine::info(tensor_type(wanted)).name);
   if (type == variant.precision) return variant;
@@ -89,14 +106,13 @@ Result<ModelVariant> prepare_variant(const ModelEntry& model, Precision wanted,
     return variant;
   }
   WATTLE_CHECK(read_header(variant));
-  WATTLE_TRY(variant.sha256, sha256_file(variant.file));
+  WATTLE_TRY(variant.sha256, sha256_model(variant.file));
   return variant;
 }
 
 Status check_prompts_fit(const ModelVariant& variant, const Suite& suite,
                          const std::filesystem::path& suite_file, std::uint32_t context) {
-  WATTLE_TRY(const engine::GgufFile file, engine::GgufFile::open(variant.file));
-  WATTLE_TRY(const auto tokenizer, engine::Tokenizer::from_gguf(file));
+  WATTLE_TRY(const auto tokenizer, engine::open_tokenizer(variant.file));
   const std::uint32_t limit = context == 0 ? variant.context_length : context;
   for (const auto& prompt : suite.prompts) {
     const std::size_t n_tokens = tokenizer->encode(prompt.text, {}).size();

@@ -4,6 +4,7 @@
 
 #include "base/test_folder.hpp"
 #include "compress/synth.hpp"
+#include "engine/hf/test_hf_folder.hpp"
 
 namespace wattle::lab {
 namespace {
@@ -77,6 +78,36 @@ TEST_F(PlanTest, APrecisionTheFileHasAlreadyIsTheFile) {
   EXPECT_EQ(both->variants.size(), 1u);
   EXPECT_EQ(both->configurations.size(), 1u);
   EXPECT_EQ(n_cached(), 0u);
+}
+
+TEST_F(PlanTest, AFolderIsAModelToo) {
+  const engine::TestShape shape;
+  engine::TestModel model(shape);
+  engine::add_space_token(model);
+  const auto gguf = folder_.path() / "m.gguf";
+  ASSERT_TRUE(model.write(gguf));
+  const auto hf = folder_.path() / "Tiny-0.1B";
+  std::filesystem::create_directory(hf);
+  engine::write_hf_llama(gguf, shape, hf);
+  folder_.write("s.jsonl", "{\"text\":\"hello\"}\n");
+  const auto file =
+      folder_.write("f.yaml", "models: [Tiny-0.1B]\nsuites: [s.jsonl]\nprecisions: [file, q8_0]\n");
+  PlanOptions options;
+  options.cache = cache();
+  options.threads = 1;
+  options.convert = true;
+  const auto first = make_plan(file, options);
+  ASSERT_TRUE(first) << first.error().message();
+  ASSERT_EQ(first->variants.size(), 2u);
+  EXPECT_EQ(first->variants[0].model, "Tiny-0.1B");
+  EXPECT_EQ(first->variants[0].precision, "F32");
+  EXPECT_EQ(first->variants[0].file, hf);
+  EXPECT_EQ(first->variants[1].precision, "Q8_0");
+  EXPECT_EQ(first->variants[1].file.extension(), ".gguf");
+  folder_.write("Tiny-0.1B/generation_config.json", "{}");
+  const auto changed = make_plan(file, options);
+  ASSERT_TRUE(changed);
+  EXPECT_NE(changed->variants[0].sha256, first->variants[0].sha256);
 }
 
 TEST_F(PlanTest, FullAndTheLastLayerAreOneConfiguration) {
