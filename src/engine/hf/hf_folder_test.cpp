@@ -10,7 +10,7 @@
 #include "engine/config.hpp"
 #include "engine/hf/awq.hpp"
 #include "engine/hf/hf_config.hpp"
-#include "engine/hf/test_safetensors.hpp"
+#include "engine/hf/test_hf_folder.hpp"
 #include "engine/quant.hpp"
 #include "engine/test_model.hpp"
 
@@ -33,28 +33,6 @@ Json gemma2_config(const TestShape& shape) {
           {"final_logit_softcapping", shape.logit_softcap}};
 }
 
-std::string hf_name(std::string name) {
-  const auto replace = [&](std::string_view from, std::string_view to) {
-    const std::size_t at = name.find(from);
-    if (at != std::string::npos) name.replace(at, from.size(), to);
-  };
-  replace("token_embd", "model.embed_tokens");
-  replace("output_norm", "model.norm");
-  replace("blk.", "model.layers.");
-  replace("post_attention_norm", "post_attention_layernorm");
-  replace("post_ffw_norm", "post_feedforward_layernorm");
-  replace("attn_norm", "input_layernorm");
-  replace("ffn_norm", "pre_feedforward_layernorm");
-  replace("attn_output", "self_attn.o_proj");
-  for (const char* part : {"q", "k", "v"}) {
-    replace(fmt::format("attn_{}", part), fmt::format("self_attn.{}_proj", part));
-  }
-  for (const char* part : {"gate", "up", "down"}) {
-    replace(fmt::format("ffn_{}", part), fmt::format("mlp.{}_proj", part));
-  }
-  return name;
-}
-
 class HfFolder : public testing::Test {
  protected:
   // Two shards with an index.
@@ -67,7 +45,7 @@ class HfFolder : public testing::Test {
       const TensorInfo& tensor = gguf.tensors()[i];
       std::vector<float> values(tensor.n_elements);
       dequantize_row(tensor.type, gguf.tensor_bytes(tensor), values);
-      const std::string name = hf_name(tensor.name);
+      const std::string name = hf_name(tensor.name, true);
       std::vector<std::uint64_t> shape(tensor.shape.rbegin(), tensor.shape.rend());
       if (tensor.name.ends_with("norm.weight")) {
         for (float& value : values) value -= 1.0F;

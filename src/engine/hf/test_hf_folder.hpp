@@ -15,8 +15,9 @@
 
 namespace wattle::engine {
 
-// Of a llama model: "blk.0.ffn_norm.weight" → "model.layers.0.post_attention_layernorm.weight".
-inline std::string hf_llama_name(std::string name) {
+// "blk.0.ffn_norm.weight" → "model.layers.0.post_attention_layernorm.weight". With `post_norms`, as
+// in Gemma 2, norms stand behind the branches, too.
+inline std::string hf_name(std::string name, bool post_norms = false) {
   const auto replace = [&](std::string_view from, std::string_view to) {
     const std::size_t at = name.find(from);
     if (at != std::string::npos) name.replace(at, from.size(), to);
@@ -25,8 +26,10 @@ inline std::string hf_llama_name(std::string name) {
   replace("output_norm", "model.norm");
   if (name.starts_with("output.")) replace("output", "lm_head");
   replace("blk.", "model.layers.");
+  replace("post_attention_norm", "post_attention_layernorm");
+  replace("post_ffw_norm", "post_feedforward_layernorm");
   replace("attn_norm", "input_layernorm");
-  replace("ffn_norm", "post_attention_layernorm");
+  replace("ffn_norm", post_norms ? "pre_feedforward_layernorm" : "post_attention_layernorm");
   replace("attn_output", "self_attn.o_proj");
   for (const char* part : {"q", "k", "v"}) {
     replace(fmt::format("attn_{}", part), fmt::format("self_attn.{}_proj", part));
@@ -119,7 +122,7 @@ inline void write_hf_llama(const std::filesystem::path& gguf, const TestShape& s
       values = half_rows(values, tensor.shape[0], shape.head_dim);
     }
     const std::vector<std::uint64_t> dims(tensor.shape.rbegin(), tensor.shape.rend());
-    weights.add(hf_llama_name(tensor.name), "F32", dims, values);
+    weights.add(hf_name(tensor.name), "F32", dims, values);
   }
   weights.write(folder / "model.safetensors");
   text("config.json", dump_json(Json{{"model_type", "llama"},
