@@ -9,17 +9,12 @@
 
 #include "base/atomic_file.hpp"
 #include "base/test_folder.hpp"
+#include "base/test_shared.hpp"
 #include "engine/gguf_writer.hpp"
 #include "wattle_folders.hpp"
 
 namespace wattle::engine {
 namespace {
-
-std::filesystem::path shared_data() {
-  const char* shared = std::getenv("WATTLE_SHARED");
-  return shared != nullptr ? std::filesystem::path(shared)
-                           : std::filesystem::path(WATTLE_SOURCE_DIR) / "../shared/data";
-}
 
 GgufWriter::Producer bytes_of(std::vector<float> values) {
   return [values = std::move(values)](const GgufWriter::Sink& sink) {

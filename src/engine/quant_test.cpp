@@ -14,9 +14,9 @@
 #include <random>
 #include <vector>
 
+#include "base/test_shared.hpp"
 #include "engine/gguf.hpp"
 #include "engine/tensor_type.hpp"
-#include "wattle_folders.hpp"
 
 namespace wattle::engine {
 namespace {
@@ -25,10 +25,7 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 std::filesystem::path reference_files() {
-  const char* shared = std::getenv("WATTLE_SHARED");
-  const auto root = shared != nullptr ? std::filesystem::path(shared)
-                                      : std::filesystem::path(WATTLE_SOURCE_DIR) / "../shared/data";
-  return root / "conformance/quant";
+  return shared_data() / "conformance/quant";
 }
 
 std::vector<std::byte> quantized(TensorType type, const std::vector<float>& values) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/test_folder.hpp"
+#include "base/test_shared.hpp"
 #include "meter/measure.hpp"
 #include "wattle_folders.hpp"
 
@@ -39,11 +40,7 @@ TEST(MeterCreate, NeverFailsForWantOfASensor) {
 
 // The whole chain on a real engine, real clock and the sensors of this machine.
 TEST(MeterCreate, MeasuresARealInference) {
-  const char* given = std::getenv("WATTLE_SHARED");
-  const std::filesystem::path data =
-      given ? std::filesystem::path(given)
-            : std::filesystem::path(WATTLE_SOURCE_DIR) / "../shared/data";
-  const auto file = data / "conformance/quant/nano-Q8_0.gguf";
+  const auto file = shared_data() / "conformance/quant/nano-Q8_0.gguf";
   if (!std::filesystem::exists(file)) GTEST_SKIP() << "no " << file;
   SystemClock clock;
   const auto model = engine::Model::load(file).value();

@@ -8,10 +8,10 @@
 #include <random>
 #include <string>
 
+#include "base/test_shared.hpp"
 #include "engine/grammar.hpp"
 #include "engine/grammar/test_tokenizer.hpp"
 #include "engine/grammar/token_trie.hpp"
-#include "wattle_folders.hpp"
 
 namespace wattle::engine {
 
@@ -43,11 +43,7 @@ inline bool begins(const std::shared_ptr<const Grammar>& grammar, std::string_vi
 
 // A real vocabulary, or none where the reference data is not there (WATTLE_SHARED).
 inline std::shared_ptr<const Tokenizer> real_tokenizer(const std::string& name) {
-  const char* shared = std::getenv("WATTLE_SHARED");
-  const auto data = shared != nullptr
-                        ? std::filesystem::path(shared)
-                        : std::filesystem::path(WATTLE_SOURCE_DIR) / ".." / "shared" / "data";
-  const auto path = data / "vocab" / ("ggml-vocab-" + name + ".gguf");
+  const auto path = shared_data() / "vocab" / ("ggml-vocab-" + name + ".gguf");
   if (!std::filesystem::exists(path)) return nullptr;
   return Tokenizer::from_gguf(GgufFile::open(path).value()).value();
 }

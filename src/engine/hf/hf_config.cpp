@@ -225,9 +225,15 @@ class Reader {
     put(out_.architecture + ".rope.scaling.original_context_length", kU32, length);
     // The magnitude of LongRoPE (Ding et al. 2024): √(1 + ln s / ln L) for s > 1.
     const double stretch = static_cast<double>(context_) / static_cast<double>(length);
+    double magnitude = 1.0;
     if (stretch > 1.0) {
-      put(out_.architecture + ".rope.scaling.attn_factor", kF32,
-          std::sqrt(1.0 + std::log(stretch) / std::log(static_cast<double>(length))));
+      magnitude = std::sqrt(1.0 + std::log(stretch) / std::log(static_cast<double>(length)));
+    }
+    if (!scaling.value("attention_factor", Json()).is_null()) {
+      WATTLE_TRY(magnitude, positive(scaling, "attention_factor"));
+    }
+    if (magnitude != 1.0) {
+      put(out_.architecture + ".rope.scaling.attn_factor", kF32, magnitude);
     }
     return {};
   }

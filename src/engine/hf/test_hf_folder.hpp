@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,8 @@ inline std::string hf_name(std::string name, bool post_norms = false) {
   replace("ffn_norm", post_norms ? "pre_feedforward_layernorm" : "post_attention_layernorm");
   replace("attn_output", "self_attn.o_proj");
   for (const char* part : {"q", "k", "v"}) {
-    replace(fmt::format("attn_{}", part), fmt::format("self_attn.{}_proj", part));
+    replace(fmt::format("attn_{}_norm", part), fmt::format("self_attn.{}_norm", part));
+    replace(fmt::format("attn_{}.", part), fmt::format("self_attn.{}_proj.", part));
   }
   for (const char* part : {"gate", "up", "down"}) {
     replace(fmt::format("ffn_{}", part), fmt::format("mlp.{}_proj", part));
@@ -107,37 +109,61 @@ inline Json hf_test_tokenizer(std::size_t n_vocab) {
         {"merges", Json::array()}}}};
 }
 
-// `gguf` holds a TestModel of this shape, a llama model in F32.
-inline void write_hf_llama(const std::filesystem::path& gguf, const TestShape& shape,
-                           const std::filesystem::path& folder) {
+// What stands in a folder's safetensors for one tensor of a GGUF file.
+struct HfTensor {
+  std::string name;
+  std::vector<float> values;
+};
+// `paired`: queries and keys are in GGUF's order of pairs (llama).
+inline HfTensor hf_tensor(const GgufFile& file, const TensorInfo& tensor, bool paired,
+                          std::size_t head_dim) {
+  HfTensor out{hf_name(tensor.name), std::vector<float>(tensor.n_elements)};
+  dequantize_row(tensor.type, file.tensor_bytes(tensor), out.values);
+  if (paired &&
+      (tensor.name.ends_with("attn_q.weight") || tensor.name.ends_with("attn_k.weight"))) {
+    out.values = half_rows(out.values, tensor.shape[0], head_dim);
+  }
+  return out;
+}
+
+// `config` is that of the GGUF model; folder gets model.safetensors, config.json, tokenizer.json.
+inline void write_hf_folder(const GgufFile& file, const Json& config,
+                            const std::filesystem::path& folder,
+                            const std::function<void(HfTensor&)>& change = {}) {
   const auto text = [&](const char* name, const std::string& content) {
     std::ofstream(folder / name, std::ios::binary) << content;
   };
-  const GgufFile file = GgufFile::open(gguf).value();
+  const bool paired = config["model_type"] == "llama";
   TestSafetensors weights;
   for (const TensorInfo& tensor : file.tensors()) {
-    std::vector<float> values(tensor.n_elements);
-    dequantize_row(tensor.type, file.tensor_bytes(tensor), values);
-    if (tensor.name.ends_with("attn_q.weight") || tensor.name.ends_with("attn_k.weight")) {
-      values = half_rows(values, tensor.shape[0], shape.head_dim);
-    }
+    HfTensor out = hf_tensor(file, tensor, paired, config["head_dim"].get<std::size_t>());
+    if (change) change(out);
     const std::vector<std::uint64_t> dims(tensor.shape.rbegin(), tensor.shape.rend());
-    weights.add(hf_name(tensor.name), "F32", dims, values);
+    if (!out.name.empty()) weights.add(out.name, "F32", dims, out.values);
   }
   weights.write(folder / "model.safetensors");
-  text("config.json", dump_json(Json{{"model_type", "llama"},
-                                     {"num_hidden_layers", shape.n_layers},
-                                     {"hidden_size", shape.d_model},
-                                     {"intermediate_size", shape.d_ff},
-                                     {"num_attention_heads", shape.n_heads},
-                                     {"num_key_value_heads", shape.n_kv_heads},
-                                     {"head_dim", shape.head_dim},
-                                     {"max_position_embeddings", shape.context},
-                                     {"rms_norm_eps", 1e-5},
-                                     {"rope_theta", 10000.0},
-                                     {"tie_word_embeddings", shape.tied}}));
-  text("tokenizer.json", dump_json(hf_test_tokenizer(shape.n_vocab)));
+  text("config.json", dump_json(config));
+  text("tokenizer.json",
+       dump_json(hf_test_tokenizer(file.find_tensor("token_embd.weight")->shape[1])));
   text("generation_config.json", R"({"eos_token_id": 2, "bos_token_id": 1})");
+}
+
+// `gguf` holds a TestModel of this shape, a llama model in F32.
+inline void write_hf_llama(const std::filesystem::path& gguf, const TestShape& shape,
+                           const std::filesystem::path& folder) {
+  write_hf_folder(GgufFile::open(gguf).value(),
+                  Json{{"model_type", "llama"},
+                       {"num_hidden_layers", shape.n_layers},
+                       {"hidden_size", shape.d_model},
+                       {"intermediate_size", shape.d_ff},
+                       {"num_attention_heads", shape.n_heads},
+                       {"num_key_value_heads", shape.n_kv_heads},
+                       {"head_dim", shape.head_dim},
+                       {"max_position_embeddings", shape.context},
+                       {"rms_norm_eps", 1e-5},
+                       {"rope_theta", 10000.0},
+                       {"tie_word_embeddings", shape.tied}},
+                  folder);
 }
 
 }  // namespace wattle::engine

@@ -6,17 +6,14 @@
 
 #include "base/atomic_file.hpp"
 #include "base/json.hpp"
+#include "base/test_shared.hpp"
 #include "engine/chat_template.hpp"
-#include "wattle_folders.hpp"
 
 namespace wattle::engine {
 namespace {
 
 std::filesystem::path template_folder() {
-  const char* shared = std::getenv("WATTLE_SHARED");
-  return (shared != nullptr ? std::filesystem::path(shared)
-                            : std::filesystem::path(WATTLE_SOURCE_DIR "/../shared")) /
-         "data/templates";
+  return shared_data() / "templates";
 }
 
 void check_conversations(const std::filesystem::path& file) {

@@ -10,9 +10,9 @@
 #include <sstream>
 
 #include "base/atomic_file.hpp"
+#include "base/test_shared.hpp"
 #include "engine/tokenizer/utf8.hpp"
 #include "engine/tokenizer_files.hpp"
-#include "wattle_folders.hpp"
 
 namespace wattle::engine {
 namespace {
@@ -20,11 +20,7 @@ namespace {
 constexpr EncodeOptions kPlain{.add_special = false, .parse_special = false};
 
 std::filesystem::path vocabulary_folder() {
-  const char* shared = std::getenv("WATTLE_SHARED");
-  const auto data = shared != nullptr
-                        ? std::filesystem::path(shared)
-                        : std::filesystem::path(WATTLE_SOURCE_DIR) / ".." / "shared" / "data";
-  return data / "vocab";
+  return shared_data() / "vocab";
 }
 
 std::vector<std::string> split_at(const std::string& text, const std::string& separator) {

@@ -7,10 +7,10 @@
 
 #include "base/json.hpp"
 #include "base/test_folder.hpp"
+#include "base/test_shared.hpp"
 #include "engine/model_files.hpp"
 #include "engine/tokenizer/small_vocabularies.hpp"
 #include "engine/tokenizer_files.hpp"
-#include "wattle_folders.hpp"
 
 namespace wattle::engine {
 namespace {
@@ -170,10 +170,7 @@ TEST(TokenizerKeys, MoreTokensThanRowsAreRefused) {
 }
 
 TEST(TokenizerKeys, OfARealModel) {
-  const char* shared = std::getenv("WATTLE_SHARED");
-  const auto path =
-      std::filesystem::path(shared != nullptr ? shared : WATTLE_SOURCE_DIR "/../shared/data") /
-      "hf/smollm-tokenizer.json";
+  const auto path = shared_data() / "hf/smollm-tokenizer.json";
   if (!std::filesystem::exists(path)) {
     GTEST_SKIP() << path << " is not here (WATTLE_SHARED names its folder)";
   }
