@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/test_effort.hpp"
 #include "base/test_folder.hpp"
 #include "engine/test_model.hpp"
 
@@ -153,6 +154,9 @@ class ReferencePolicy {
   std::vector<std::pair<double, std::size_t>> history_;  // probability and id of the best
 };
 
+// Working each out in double precision takes a pass over all before it.
+constexpr std::uint32_t kTokens = kSanitized ? 8 : 24;
+
 class ExitGeneration : public testing::Test {
  protected:
   void SetUp() override {
@@ -168,7 +172,7 @@ class ExitGeneration : public testing::Test {
   GenerateResult run(const ExitOptions& exit, std::uint32_t batch = 256) {
     session_ = *Session::create(model_, {.batch = batch});
     const auto result =
-        generate(*session_, kPrompt, {.max_tokens = 24, .exit = exit, .ignore_eos = true});
+        generate(*session_, kPrompt, {.max_tokens = kTokens, .exit = exit, .ignore_eos = true});
     EXPECT_TRUE(result) << result.error().message();
     return result ? *result : GenerateResult{};
   }
@@ -255,7 +259,8 @@ TEST_F(ExitGeneration, EveryRuleFollowsItsDefinitionWithPropagatedAndRecomputedK
       n_deeper += follow(exit, run(exit));
     }
   }
-  EXPECT_GT(n_deeper, 10U) << "the case under test hardly occurred: deep after shallow tokens";
+  EXPECT_GT(n_deeper, kSanitized ? 0U : 10U)
+      << "the case under test hardly occurred: deep after shallow tokens";
 }
 
 TEST_F(ExitGeneration, RecomputedBitsDoNotDependOnBatchesOrThreads) {

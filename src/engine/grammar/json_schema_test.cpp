@@ -2,6 +2,7 @@
 // valid by a checker of its own.
 #include <gtest/gtest.h>
 
+#include "base/test_effort.hpp"
 #include "engine/grammar/schema_checker.hpp"
 #include "engine/grammar/test_grammars.hpp"
 
@@ -308,7 +309,7 @@ TEST(JsonSchema, RandomSchemasAreKept) {
   SchemaMaker maker(random);
   std::size_t n_schemas = 0;
   std::size_t n_texts = 0;
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < rounds(3000); ++round) {
     const Json schema = maker.document();
     const auto grammar = Grammar::from_json_schema(schema);
     if (!grammar) {
@@ -341,7 +342,7 @@ TEST(JsonSchema, RandomJsonParses) {
     for (const auto root : {Grammar::JsonRoot::object, Grammar::JsonRoot::value}) {
       const TokenGrammar tokens(Grammar::json(root), *tokenizer);
       std::size_t n_texts = 0;
-      for (int round = 0; round < (*name == '\0' ? 300 : 20); ++round) {
+      for (int round = 0; round < rounds(*name == '\0' ? 300 : 20); ++round) {
         const std::string text = random_text(tokens, *tokenizer, random, 600);
         if (text.empty()) continue;
         ++n_texts;

@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "base/test_effort.hpp"
 #include "engine/grammar/test_grammars.hpp"
 
 namespace wattle::engine {
@@ -132,7 +133,7 @@ TEST(RandomGrammars, AgreeWithAMatcherThatTriesEverything) {
   }
   std::size_t n_grammars = 0;
   std::size_t n_matches = 0;
-  for (int round = 0; round < 600; ++round) {
+  for (int round = 0; round < rounds(600); ++round) {
     Rules rules;
     const std::size_t n_rules = 1 + random() % 4;
     std::string source;
