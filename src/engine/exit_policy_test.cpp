@@ -155,7 +155,7 @@ class ReferencePolicy {
 };
 
 // Working each out in double precision takes a pass over all before it.
-constexpr std::uint32_t kTokens = kSanitized ? 8 : 24;
+constexpr std::uint32_t kTokens = kSanitized ? 12 : 24;
 
 class ExitGeneration : public testing::Test {
  protected:

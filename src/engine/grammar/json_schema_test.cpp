@@ -329,8 +329,8 @@ TEST(JsonSchema, RandomSchemasAreKept) {
       ASSERT_TRUE(SchemaChecker(schema).valid(*value)) << dump_json(schema) << "\n" << text;
     }
   }
-  EXPECT_GT(n_schemas, 1000U);
-  EXPECT_GT(n_texts, 3000U);
+  EXPECT_GT(n_schemas, static_cast<std::size_t>(rounds(1000)));
+  EXPECT_GT(n_texts, static_cast<std::size_t>(rounds(3000)));
   RecordProperty("schemas", static_cast<int>(n_schemas));
 }
 
@@ -350,7 +350,7 @@ TEST(JsonSchema, RandomJsonParses) {
         ASSERT_TRUE(value) << text << "\n" << value.error().message();
         EXPECT_TRUE(root == Grammar::JsonRoot::value || value->is_object()) << text;
       }
-      EXPECT_GT(n_texts, 5U);
+      EXPECT_GT(n_texts, kSanitized ? 0U : 5U);
     }
   }
 }
