@@ -127,6 +127,22 @@ void PrefixCache::remove(Node& node) {
   node.parent->children.erase(node.hash);
 }
 
+void PrefixCache::prune(Node& node, std::span<const std::byte* const> pages) {
+  std::erase_if(node.children, [&](auto& entry) {
+    Node& below = *entry.second;
+    prune(below, pages);
+    const bool drop = below.children.empty() && pool_->users(below.page) == 1 &&
+                      std::ranges::find(pages, below.page) != pages.end();
+    if (drop) release(below);
+    return drop;
+  });
+}
+
+void PrefixCache::forget(std::span<const std::byte* const> pages) {
+  if (pages.empty()) return;
+  for (auto& [layers, node] : roots_) prune(node, pages);
+}
+
 template <class Visit>
 void PrefixCache::for_each(Visit&& visit) {
   std::vector<Node*> open;

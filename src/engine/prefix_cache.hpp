@@ -39,6 +39,9 @@ class PrefixCache {
   // 1…n_layers. The owner may go on writing behind them.
   void insert(std::span<const TokenId> tokens, std::uint32_t n_layers, const KvTable& table);
 
+  // Forgets those of these pages that nobody else uses and nothing that is kept follows.
+  void forget(std::span<const std::byte* const> pages);
+
   [[nodiscard]] std::size_t n_pages() const { return nodes_; }
   // Pages that nobody else uses.
   [[nodiscard]] std::size_t n_evictable() const;
@@ -62,6 +65,7 @@ class PrefixCache {
   void add_partial(Node& node, std::span<const TokenId> tokens, std::byte* page);
   void remove(Node& node);
   void release(Node& node);
+  void prune(Node& node, std::span<const std::byte* const> pages);
   void touch(Node* node);
   template <class Visit>
   void for_each(Visit&& visit);

@@ -305,8 +305,19 @@ void ContinuousScheduler::remember(Sequence& sequence) {
 
 void ContinuousScheduler::end(Sequence& sequence, Status status) {
   sequence.ended = true;
-  remember(sequence);
+  // A cancelled sequence leaves nothing behind, but for what others had or have of it.
+  const bool leaves_pages = sequence.result.stop != StopReason::cancelled;
+  std::vector<const std::byte*> own;
+  if (leaves_pages) {
+    remember(sequence);
+  } else {
+    const std::size_t n_adopted = sequence.result.n_reused_tokens / pool_->layout().page_positions;
+    for (std::size_t i = n_adopted; i < sequence.cache.n_pages(); ++i) {
+      own.push_back(sequence.cache.pages()[i]);
+    }
+  }
   sequence.cache.truncate(0);
+  prefixes_.forget(own);
   if (sequence.prefilled()) {
     sequence.decoding->finish();
   } else {

@@ -477,6 +477,35 @@ TEST_F(SchedulerTest, AGrammarHoldsForItsSequenceOnly) {
   EXPECT_EQ(take(*scheduler, b), alone(plain));
 }
 
+// With prefixes kept, too: only what others share stays.
+TEST_F(SchedulerTest, CancellingFreesItsPagesAtOnce) {
+  const auto scheduler = open({.max_sequences = 4, .token_budget = 256, .kv_page = 16});
+  std::mt19937 random(8);
+  std::vector<TokenId> first = random_tokens(random, 48);
+  std::vector<TokenId> other = first;
+  for (std::size_t i = 32; i < other.size(); ++i) other[i] = 3 + (other[i] + 1) % 300;
+  const GenerateOptions options{.max_tokens = 10, .ignore_eos = true};
+  const auto resident = [&] {
+    return scheduler->stats().used_pages + scheduler->stats().cached_pages;
+  };
+  const auto a = *scheduler->submit(first, options);
+  for (int i = 0; i < 4; ++i) scheduler->step();
+  EXPECT_GE(resident(), 4U);
+  EXPECT_TRUE(scheduler->cancel(a));
+  EXPECT_EQ(resident(), 0U);
+  // Two that share their first two pages: the shared ones go with the last of them.
+  const auto b = *scheduler->submit(first, options);
+  for (int i = 0; i < 3; ++i) scheduler->step();
+  const auto c = *scheduler->submit(other, options);
+  for (int i = 0; i < 3; ++i) scheduler->step();
+  const std::size_t both = resident();
+  EXPECT_TRUE(scheduler->cancel(b));
+  EXPECT_LT(resident(), both);
+  EXPECT_GE(resident(), 3U);
+  scheduler->run();
+  EXPECT_EQ(take(*scheduler, c), alone({other, options}));
+}
+
 TEST_F(SchedulerTest, AnInterruptCancelsAll) {
   const auto scheduler = open({.max_sequences = 2});
   std::vector<SequenceId> ids;
