@@ -83,7 +83,9 @@ std::vector<bool> solve(const RuleSet& rules, const ConditionOf& condition_of) {
     const ExpressionId id = open.back();
     open.pop_back();
     for (const ExpressionId parent : parents[id]) {
-      if (missing[parent] > 0 && --missing[parent] == 0) open.push_back(parent);
+      if (missing[parent] == 0) continue;
+      --missing[parent];
+      if (missing[parent] == 0) open.push_back(parent);
     }
   }
   std::vector<bool> result(rules.n_rules());

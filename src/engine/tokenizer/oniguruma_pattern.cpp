@@ -187,18 +187,17 @@ class Translator {
 
   // What means the same inside and outside of a set.
   Status common_escape() {
+    constexpr std::string_view kKnown = "dDsSnrtfae";
     const char c = peek(1);
-    if (std::string_view("dDsSnrtfae").contains(c)) {
-      take(2);
-    } else if (c == 'v') {
+    if (c == 'v') {
       put(R"(\x0B)", 2);
     } else if (c == 'p' || c == 'P') {
       return property();
     } else if (c == 'x' || c == 'u') {
       return code_point();
-    } else if (is_letter(c) || is_digit(c) || at_ + 1 == pattern_.size()) {
+    } else if (!kKnown.contains(c) && (is_letter(c) || is_digit(c) || at_ + 1 == pattern_.size())) {
       return unknown(2);
-    } else if (is_ascii(c)) {
+    } else if (is_ascii(c)) {  // of these letters, or a sign that is meant as it is
       take(2);
     } else {
       ++at_;

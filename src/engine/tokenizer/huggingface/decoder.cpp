@@ -122,7 +122,8 @@ std::string Decoder::decode(std::vector<TokenText> tokens) const {
       if (i > 0) whole.text += between;
       whole.text += tokens[i].text;
     }
-    tokens.assign(1, std::move(whole));
+    tokens.clear();
+    tokens.push_back(std::move(whole));
   };
   for (const Step& step : steps_) {
     if (std::holds_alternative<Fuse>(step)) {
