@@ -310,7 +310,7 @@ void ContinuousScheduler::end(Sequence& sequence, Status status) {
   std::vector<const std::byte*> own;
   if (leaves_pages) {
     remember(sequence);
-  } else {
+  } else if (sequence.started) {  // until then all its pages are others'
     const std::size_t n_adopted = sequence.result.n_reused_tokens / pool_->layout().page_positions;
     for (std::size_t i = n_adopted; i < sequence.cache.n_pages(); ++i) {
       own.push_back(sequence.cache.pages()[i]);

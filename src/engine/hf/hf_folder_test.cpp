@@ -18,19 +18,12 @@ namespace wattle::engine {
 namespace {
 
 Json gemma2_config(const TestShape& shape) {
-  return {{"model_type", "gemma2"},
-          {"num_hidden_layers", shape.n_layers},
-          {"hidden_size", shape.d_model},
-          {"intermediate_size", shape.d_ff},
-          {"num_attention_heads", shape.n_heads},
-          {"num_key_value_heads", shape.n_kv_heads},
-          {"head_dim", shape.head_dim},
-          {"max_position_embeddings", shape.context},
-          {"rms_norm_eps", 1e-5},
-          {"rope_theta", 10000.0},
-          {"sliding_window", shape.window},
-          {"attn_logit_softcapping", shape.attention_softcap},
-          {"final_logit_softcapping", shape.logit_softcap}};
+  Json config = hf_test_config("gemma2", shape);
+  config.erase("tie_word_embeddings");  // Gemma's default
+  config["sliding_window"] = shape.window;
+  config["attn_logit_softcapping"] = shape.attention_softcap;
+  config["final_logit_softcapping"] = shape.logit_softcap;
+  return config;
 }
 
 class HfFolder : public testing::Test {

@@ -109,6 +109,21 @@ inline Json hf_test_tokenizer(std::size_t n_vocab) {
         {"merges", Json::array()}}}};
 }
 
+// config.json of a model of this shape.
+inline Json hf_test_config(const std::string& model_type, const TestShape& shape) {
+  return {{"model_type", model_type},
+          {"num_hidden_layers", shape.n_layers},
+          {"hidden_size", shape.d_model},
+          {"intermediate_size", shape.d_ff},
+          {"num_attention_heads", shape.n_heads},
+          {"num_key_value_heads", shape.n_kv_heads},
+          {"head_dim", shape.head_dim},
+          {"max_position_embeddings", shape.context},
+          {"rms_norm_eps", 1e-5},
+          {"rope_theta", 10000.0},
+          {"tie_word_embeddings", shape.tied}};
+}
+
 // What stands in a folder's safetensors for one tensor of a GGUF file.
 struct HfTensor {
   std::string name;
@@ -151,19 +166,7 @@ inline void write_hf_folder(const GgufFile& file, const Json& config,
 // `gguf` holds a TestModel of this shape, a llama model in F32.
 inline void write_hf_llama(const std::filesystem::path& gguf, const TestShape& shape,
                            const std::filesystem::path& folder) {
-  write_hf_folder(GgufFile::open(gguf).value(),
-                  Json{{"model_type", "llama"},
-                       {"num_hidden_layers", shape.n_layers},
-                       {"hidden_size", shape.d_model},
-                       {"intermediate_size", shape.d_ff},
-                       {"num_attention_heads", shape.n_heads},
-                       {"num_key_value_heads", shape.n_kv_heads},
-                       {"head_dim", shape.head_dim},
-                       {"max_position_embeddings", shape.context},
-                       {"rms_norm_eps", 1e-5},
-                       {"rope_theta", 10000.0},
-                       {"tie_word_embeddings", shape.tied}},
-                  folder);
+  write_hf_folder(GgufFile::open(gguf).value(), hf_test_config("llama", shape), folder);
 }
 
 }  // namespace wattle::engine
