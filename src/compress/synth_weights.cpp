@@ -15,6 +15,11 @@ using engine::TensorType;
 constexpr std::size_t kTableSize = 65536;
 constexpr std::size_t kMaxBlockBytes = 34;
 
+// Blocks of one F16 scale and then whole 16-bit words of quants can be put together from samples.
+bool is_scale_and_quants(TensorType type) {
+  return type == TensorType::q4_0 || type == TensorType::q8_0;
+}
+
 std::uint16_t u16_at(const std::byte* p) {
   std::uint16_t value = 0;
   std::memcpy(&value, p, sizeof value);
@@ -43,7 +48,7 @@ double SplitMix64::normal() {  // Box and Muller 1958; 1 − u avoids log(0)
 WeightSource::WeightSource(TensorType type, std::uint64_t seed) : type_(type), seed_(seed) {
   SplitMix64 random(seed);
   const auto& layout = engine::info(type);
-  if (layout.block_elements == 1) {
+  if (!is_scale_and_quants(type)) {
     values_.resize(kTableSize);
     for (float& value : values_) value = static_cast<float>(random.normal());
     return;
@@ -82,12 +87,15 @@ void WeightSource::fill(std::uint64_t tensor, std::uint64_t chunk, float sigma,
   std::byte* to = out.data();
   const std::byte* end = to + out.size();
 
-  if (layout.block_elements == 1) {
+  if (!is_scale_and_quants(type_)) {
+    std::vector<float> block(layout.block_elements);
     std::uint64_t bits = 0;
-    for (std::size_t i = 0; to != end; to += layout.block_bytes, ++i) {
-      bits = i % 4 == 0 ? random.next() : bits >> 16U;
-      const float value = values_[bits & 0xFFFFU] * sigma;
-      engine::quantize_row(type_, {&value, 1}, {to, layout.block_bytes});
+    for (std::size_t i = 0; to != end; to += layout.block_bytes) {
+      for (float& value : block) {
+        bits = i++ % 4 == 0 ? random.next() : bits >> 16U;
+        value = values_[bits & 0xFFFFU] * sigma;
+      }
+      engine::quantize_row(type_, block, {to, layout.block_bytes});
     }
     return;
   }

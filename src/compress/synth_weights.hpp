@@ -22,8 +22,9 @@ class SplitMix64 {
   std::uint64_t state_;
 };
 
-// Weights ~ N(0, σ²), as the quantiser would give them. A sample of real quantised blocks is drawn
-// once; weights are then put together from it by random 16-bit look-ups, so that rows differ.
+// Weights ~ N(0, σ²), as the quantiser would give them: numbers of a normal sample, quantised. In
+// Q4_0 and Q8_0, a sample of real quantised blocks is drawn once and weights are put together from
+// it by random 16-bit look-ups, so that rows differ.
 class WeightSource {
  public:
   WeightSource(engine::TensorType type, std::uint64_t seed);
