@@ -1,6 +1,7 @@
 #pragma once
 // A weight matrix [n_rows, n_cols] as the kernels want it: F32, F16 and BF16 rows in place in the
-// file's mapping; rows of block types copied into interleaved groups (kernels.hpp: PackedRows).
+// file's mapping; rows of block types copied into interleaved groups (packing.cpp; kernels.hpp:
+// PackedRows).
 
 #include <cstddef>
 #include <span>
@@ -19,7 +20,7 @@ struct Matrix {
   std::size_t row_bytes = 0;
   const std::byte* rows = nullptr;       // as in the file; must outlive the matrix
   const std::uint8_t* quants = nullptr;  // packed copy (pack()); null for float types
-  const std::uint16_t* scales = nullptr;
+  const std::uint8_t* scales = nullptr;
 
   [[nodiscard]] bool is_packed() const { return quants != nullptr; }
   [[nodiscard]] std::size_t bytes() const { return n_rows * row_bytes; }
@@ -32,8 +33,9 @@ struct Matrix {
 // the matrix.
 void pack(Matrix& matrix, std::byte* memory, ThreadPool& pool);
 
-// The packed copy as the kernels want it. Precondition: is_packed().
-[[nodiscard]] PackedRows packed_rows(const Matrix& matrix);
+// Rows begin … end − 1 of the packed copy as the kernels want them. Preconditions: is_packed();
+// `begin` is a multiple of kRowGroup.
+[[nodiscard]] PackedRows packed_rows(const Matrix& matrix, std::size_t begin, std::size_t end);
 
 // What a product is computed with. Shared and immutable but for the pool, which locks itself.
 struct Compute {

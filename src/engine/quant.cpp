@@ -10,21 +10,21 @@
 namespace wattle::engine {
 namespace {
 
-// type, zero, nibbles, halves, mins
+// type, zero, halves, mins
 constexpr auto kFormats = std::to_array<BlockFormat>({
-    {TensorType::q4_0, 8, true, false, false, read_q4_0, quantize_q4_0},
-    {TensorType::q4_1, 0, true, false, true, read_q4_1, quantize_q4_1},
-    {TensorType::q5_0, 16, false, false, false, read_q5_0, quantize_q5_0},
-    {TensorType::q5_1, 0, false, false, true, read_q5_1, quantize_q5_1},
-    {TensorType::q8_0, 128, false, false, false, read_q8_0, quantize_q8_0},
-    {TensorType::q2_k, 0, true, true, true, read_q2_k, nullptr},
-    {TensorType::q3_k, 4, true, true, false, read_q3_k, nullptr},
-    {TensorType::q4_k, 0, true, false, true, read_q4_k, quantize_q4_k},
-    {TensorType::q5_k, 0, false, false, true, read_q5_k, nullptr},
-    {TensorType::q6_k, 32, false, true, false, read_q6_k, quantize_q6_k},
-    {TensorType::iq4_nl, 128, false, false, false, read_iq4_nl, nullptr},
-    {TensorType::iq4_xs, 128, false, false, false, read_iq4_xs, nullptr},
-    {TensorType::mxfp4, 128, false, false, false, read_mxfp4, nullptr},
+    {TensorType::q4_0, 8, false, false, read_q4_0, quantize_q4_0},
+    {TensorType::q4_1, 0, false, true, read_q4_1, quantize_q4_1},
+    {TensorType::q5_0, 16, false, false, read_q5_0, quantize_q5_0},
+    {TensorType::q5_1, 0, false, true, read_q5_1, quantize_q5_1},
+    {TensorType::q8_0, 128, false, false, read_q8_0, quantize_q8_0},
+    {TensorType::q2_k, 0, true, true, read_q2_k, nullptr},
+    {TensorType::q3_k, 4, true, false, read_q3_k, nullptr},
+    {TensorType::q4_k, 0, false, true, read_q4_k, quantize_q4_k},
+    {TensorType::q5_k, 0, false, true, read_q5_k, nullptr},
+    {TensorType::q6_k, 32, true, false, read_q6_k, quantize_q6_k},
+    {TensorType::iq4_nl, 128, false, false, read_iq4_nl, nullptr},
+    {TensorType::iq4_xs, 128, false, false, read_iq4_xs, nullptr},
+    {TensorType::mxfp4, 128, false, false, read_mxfp4, nullptr},
 });
 
 void store_u16(std::byte* p, std::uint16_t value) {

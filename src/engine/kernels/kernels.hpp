@@ -22,34 +22,67 @@ inline constexpr std::size_t kRowGroup = 16;
 inline constexpr std::size_t kKeyGroup = 16;
 inline constexpr std::size_t kQuantBlock = 32;
 
-// 32 activations in 8 bits: x ≈ d·q. The sums undo the offset with which packed weights are made
-// unsigned, and belong to the minima.
-struct ActivationBlock {
+// 32 activations in 8 bits: x ≈ d·q. A cache line. The sums undo the offset with which packed
+// weights are made unsigned; the shifts belong to the minima.
+struct alignas(64) ActivationBlock {
   std::int8_t q[kQuantBlock];
   float d;
-  std::int32_t minus_8_sum;    // −8·Σq
-  std::int32_t minus_128_sum;  // −128·Σq
-  std::int32_t half_sum[2];    // Σq of columns 0–15 and 16–31
+  std::int32_t minus_8_sum;        // −8·Σq
+  std::int32_t minus_128_sum;      // −128·Σq
+  std::int32_t minus_128_half[2];  // likewise of columns 0–15 and 16–31
+  float shift;                     // d·Σq
+  float half_shift[2];             // likewise of columns 0–15 and 16–31
 };
 
 enum class FloatType { f32, f16, bf16 };
 
-// How a packed weight is read:
-//   q4, q8                   scale·(q − 8), scale·(q − 128)
-//   q4_min, q8_min           scale·q − min
-//   q8_halves                scale[h]·(q − 128), h the half of the block that the column is in
-//   q8_halves_min            scale[h]·q − min[h]
-enum class PackedType { q4, q8, q4_min, q8_min, q8_halves, q8_halves_min };
+// How a packed weight is read; q is unsigned. `halves`: the 16 columns of each half of a block have
+// a scale of their own. `super`: scales are products of an F16 of 256 columns and an integer.
+enum class PackedType {
+  q4,             // scale·(q − 8)
+  q5,             // scale·(q − 16)
+  q8,             // scale·(q − 128)
+  q4_min,         // scale·q − min
+  q5_min,         // scale·q − min
+  q8_halves,      // scale·(q − 128)
+  q8_halves_min,  // scale·q − min, q < 64
+  q4_super,       // (d·s)·q − (dmin·m)
+  q5_super,       // (d·s)·q − (dmin·m)
+  q6_super,       // halves: (d·s)·(q − 32), s signed
+};
 
-// Row groups of a packed matrix. Per group of 16 rows and block of 32 columns:
+struct PackedLayout {
+  int bits;
+  int zero;
+  bool halves;
+  bool mins;
+  std::size_t quant_bytes;  // of a row group and block
+  std::size_t unit_blocks;  // blocks that share a unit of scales
+  std::size_t scale_bytes;  // of a row group and unit
+};
+inline constexpr PackedLayout kPackedLayouts[] = {
+    {4, 8, false, false, 256, 1, 32},   {5, 16, false, false, 320, 1, 32},
+    {8, 128, false, false, 512, 1, 32}, {4, 0, false, true, 256, 1, 64},
+    {5, 0, false, true, 320, 1, 64},    {8, 128, true, false, 512, 1, 64},
+    {8, 0, true, true, 512, 1, 128},    {4, 0, false, true, 256, 8, 320},
+    {5, 0, false, true, 320, 8, 320},   {6, 32, true, false, 384, 8, 288},
+};
+
+// Row groups of a packed matrix. Per group of 16 rows and block of 32 columns, quants:
+//   8 bits: 512 bytes; byte 64·i + 4·r + j holds column 4·i + j of row r, i in 0…7, j in 0…3
 //   4 bits: 256 bytes; byte 64·i + 4·r + j holds columns 4·i + j (low) and 16 + 4·i + j (high) of
-//   row r, i in 0…3, j in 0…3
-//   8 bits: 512 bytes; byte 64·i + 4·r + j holds column 4·i + j of row r, i in 0…7
-//   scales: 16 f16, or 2 · 16 for halves; then as many minima, if there are any
+//   row r, i in 0…3
+//   5 bits: as 4 bits, then 64 bytes whose byte 4·r + j holds the fifth bit of column 4·i + j in
+//   bit i
+//   6 bits: as 4 bits, then 128 bytes whose byte 64·(i / 4) + 4·r + j holds the upper two bits of
+//   column 4·i + j in bits 2·(i % 4) and above
+// Per group and block, scales: 16 f16, or 2 · 16 for halves; then as many minima, if there are any.
+// Of super types, per group and 8 blocks: d [16] f16; with minima also dmin [16] f16, then for each
+// block s [16] and m [16] u8; without, for each block s [2, 16] i8.
 struct PackedRows {
   PackedType type;
-  const std::uint8_t* quants;   // [n_groups, n_blocks, 256 or 512], 64-byte aligned
-  const std::uint16_t* scales;  // [n_groups, n_blocks, 16, 32 or 64]
+  const std::uint8_t* quants;  // [n_groups, n_blocks, quant_bytes], 64-byte aligned
+  const std::uint8_t* scales;  // [n_groups, n_blocks / unit_blocks, scale_bytes]
   std::size_t n_groups;
   std::size_t n_blocks;
   std::size_t n_rows;  // rows that exist; the last group may be padded
@@ -101,8 +134,6 @@ struct AttentionArgs {
 
 struct Kernels {
   const char* name;
-  // Activation tiles of `matmul_packed` are this many tokens wide (a power of two).
-  std::size_t token_tile;
 
   // out = x / rms(x) · weight
   void (*rms_norm)(const float* x, const float* weight, float epsilon, std::size_t n, float* out);
@@ -127,11 +158,10 @@ struct Kernels {
   // out[t·out_stride + r] = Σ_c rows[r, c] · x[t·x_stride + c]
   void (*matmul_float)(const FloatRows& rows, const float* x, std::size_t x_stride,
                        std::size_t n_tokens, float* out, std::size_t out_stride);
-  // One tile of n_tokens ≤ token_tile tokens (a power of two): out is [n_blocks, n_tokens].
-  void (*quantize_tile)(const float* x, std::size_t x_stride, std::size_t n_tokens,
-                        std::size_t n_blocks, ActivationBlock* out);
-  // As matmul_float, for one tile of quantised activations.
-  void (*matmul_packed)(const PackedRows& rows, const ActivationBlock* tile, std::size_t n_tokens,
+  // x [32·n_blocks] → out [n_blocks]
+  void (*quantize)(const float* x, std::size_t n_blocks, ActivationBlock* out);
+  // As matmul_float, for quantised activations [n_tokens, n_blocks].
+  void (*matmul_packed)(const PackedRows& rows, const ActivationBlock* x, std::size_t n_tokens,
                         float* out, std::size_t out_stride);
   // Reads `bytes` (a multiple of 512) in several streams; the result only keeps the reads alive.
   std::uint64_t (*read_all)(const void* data, std::size_t bytes);

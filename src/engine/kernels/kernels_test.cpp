@@ -263,7 +263,7 @@ TEST_P(KernelsTest, QuantizedActivationsAreTheNearestWithTheirSums) {
   x[70] = 1e30F;
   x[100] = 1e-38F;
   std::vector<ActivationBlock> blocks(4);
-  k_.quantize_tile(x.data(), 0, 1, 4, blocks.data());
+  k_.quantize(x.data(), 4, blocks.data());
   for (std::size_t b = 0; b < 4; ++b) {
     float largest = 0;
     for (std::size_t i = 0; i < 32; ++i) largest = std::max(largest, std::abs(x[b * 32 + i]));
@@ -282,34 +282,53 @@ TEST_P(KernelsTest, QuantizedActivationsAreTheNearestWithTheirSums) {
     EXPECT_LE(error, plain_error + std::pow(1e-6 * double{largest}, 2));
     EXPECT_EQ(blocks[b].minus_8_sum, -8 * sum);
     EXPECT_EQ(blocks[b].minus_128_sum, -128 * sum);
+    EXPECT_EQ(blocks[b].minus_128_half[0] + blocks[b].minus_128_half[1], -128 * sum);
+    EXPECT_EQ(blocks[b].shift, blocks[b].d * static_cast<float>(sum));
   }
 }
 
 // The value of a product of quantised blocks, in double.
-double block_dot(std::span<const float> weights, const std::vector<ActivationBlock>& x,
-                 std::size_t first, std::size_t step) {
+double block_dot(std::span<const float> weights, std::span<const ActivationBlock> x) {
   double sum = 0;
   for (std::size_t c = 0; c < weights.size(); ++c) {
-    const ActivationBlock& block = x[first + c / 32 * step];
+    const ActivationBlock& block = x[c / 32];
     sum += double{weights[c]} * double{block.d} * block.q[c % 32];
   }
   return sum;
 }
 
+// Blocks of a type, quantised where Wattle can, otherwise of random bits and one scale.
+void make_blocks(TensorType type, std::span<const float> weights, std::span<std::byte> blocks) {
+  if (can_quantize(type)) return quantize_row(type, weights, blocks);
+  std::mt19937 random(12);
+  for (std::byte& b : blocks) b = static_cast<std::byte>(random() & 255U);
+  const auto set_scale = [&](std::size_t at, std::uint16_t half) {
+    for (std::size_t i = 0; i < blocks.size(); i += info(type).block_bytes) {
+      std::memcpy(&blocks[i + at], &half, sizeof half);
+    }
+  };
+  constexpr std::uint16_t kScale = 0x1400;  // 2⁻¹⁰
+  set_scale(type == TensorType::q2_k ? 80 : type == TensorType::q3_k ? 108 : 0, kScale);
+  if (type == TensorType::q2_k) set_scale(82, kScale);
+  if (type == TensorType::q5_k) set_scale(2, kScale);
+}
+
 TEST_P(KernelsTest, PackedMatricesMatchTheReferenceFormatsForEveryTile) {
+  constexpr std::size_t kTokens = 25;
   ThreadPool pool(1);
-  // One format of each packed type whose blocks are of 32, or of 256.
+  // At least one format of each packed type.
   for (const TensorType type :
        {TensorType::q4_0, TensorType::q8_0, TensorType::q4_1, TensorType::q5_1, TensorType::q5_0,
-        TensorType::q6_k, TensorType::q4_k}) {
+        TensorType::q2_k, TensorType::q3_k, TensorType::q4_k, TensorType::q5_k, TensorType::q6_k,
+        TensorType::iq4_nl}) {
     const std::size_t unit = info(type).block_elements / kQuantBlock;
-    for (const std::size_t n_rows : {1UL, 7UL, 8UL, 9UL, 16UL, 17UL, 40UL}) {
+    for (const std::size_t n_rows : {1UL, 7UL, 8UL, 9UL, 16UL, 17UL, 40UL, 67UL}) {
       for (const std::size_t n_units : {1UL, 2UL, 5UL}) {
         if (unit > 1 && (n_units > 2 || n_rows > 17)) continue;
         const std::size_t n_blocks = n_units * unit;
         const std::size_t n_cols = n_blocks * kQuantBlock;
         auto w = random_floats(n_rows * n_cols, 10);
-        auto x = random_floats(16 * n_cols, 11);
+        auto x = random_floats(kTokens * n_cols, 11);
         // The largest sums there are: all weights and activations at their bounds.
         for (std::size_t c = 0; c < 32; ++c) {
           w[c] = -1.0F;
@@ -322,32 +341,32 @@ TEST_P(KernelsTest, PackedMatricesMatchTheReferenceFormatsForEveryTile) {
         matrix.row_bytes = *row_bytes(type, n_cols);
         std::vector<std::byte> bytes(n_rows * matrix.row_bytes);
         std::vector<float> exact(n_rows * n_cols);
-        quantize_row(type, w, bytes);
+        make_blocks(type, w, bytes);
         dequantize_row(type, bytes, exact);
         matrix.rows = bytes.data();
         const Buffer memory = *Buffer::create(packed_bytes(type, n_rows, n_cols), "weights", "");
         pack(matrix, memory.data(), pool);
-        const PackedRows rows = packed_rows(matrix);
-        std::vector<std::vector<float>> alone(16);
-        for (std::size_t tile = 1; tile <= k_.token_tile; tile *= 2) {
-          for (std::size_t t0 = 0; t0 + tile <= 16; t0 += tile) {
-            std::vector<ActivationBlock> blocks(tile * n_blocks);
-            k_.quantize_tile(x.data() + t0 * n_cols, n_cols, tile, n_blocks, blocks.data());
-            std::vector<float> out(tile * (n_rows + 1), -7.0F);
-            k_.matmul_packed(rows, blocks.data(), tile, out.data(), n_rows + 1);
-            for (std::size_t t = 0; t < tile; ++t) {
+        const PackedRows rows = packed_rows(matrix, 0, n_rows);
+        std::vector<ActivationBlock> blocks(kTokens * n_blocks);
+        k_.quantize(x.data(), blocks.size(), blocks.data());
+        const std::span all(blocks);
+        std::vector<std::vector<float>> alone(kTokens);
+        for (std::size_t n = 1; n <= kTokens; n += n < 8 ? 1 : 5) {
+          for (std::size_t t0 = 0; t0 + n <= kTokens; t0 += n) {
+            std::vector<float> out(n * (n_rows + 1), -7.0F);
+            k_.matmul_packed(rows, &blocks[t0 * n_blocks], n, out.data(), n_rows + 1);
+            for (std::size_t t = 0; t < n; ++t) {
               const float* row = out.data() + t * (n_rows + 1);
-              for (std::size_t r = 0; r < n_rows; ++r) {
-                const double expected =
-                    block_dot({exact.data() + r * n_cols, n_cols}, blocks, t, tile);
-                // Scales and minima of blocks of 256, products of two numbers, are rounded to F16.
-                ASSERT_NEAR(row[r], expected, unit > 1 ? 0.1 : 1e-4)
-                    << info(type).name << " " << n_rows << " " << n_blocks << " " << tile;
+              for (std::size_t r = 0; r < n_rows && n == 1; ++r) {
+                const double expected = block_dot({exact.data() + r * n_cols, n_cols},
+                                                  all.subspan(t0 * n_blocks, n_blocks));
+                ASSERT_NEAR(row[r], expected, 1e-4 * std::sqrt(static_cast<double>(n_units)))
+                    << info(type).name << " " << n_rows << " " << n_blocks;
               }
               ASSERT_EQ(row[n_rows], -7.0F) << "wrote past the last row";
-              if (tile == 1) alone[t0].assign(row, row + n_rows);
+              if (n == 1) alone[t0].assign(row, row + n_rows);
               ASSERT_TRUE(std::equal(row, row + n_rows, alone[t0 + t].begin()))
-                  << "the tile changed the bits";
+                  << "the number of tokens changed the bits: " << info(type).name << " " << n;
             }
           }
         }

@@ -18,6 +18,10 @@ struct SubBlock {
   std::uint8_t q[kSubBlock];
   float scale[2];
   float min[2];
+  // Of formats with super-blocks: scale[h] = d·s[h], min[h] = d_min·m[h].
+  std::uint16_t d, d_min;  // F16
+  std::int8_t s[2];
+  std::uint8_t m[2];
 };
 
 // Reads weights 32·sub … 32·sub + 31 of one block.
@@ -28,7 +32,6 @@ using QuantizeBlock = void (*)(const float* in, std::byte* block);
 struct BlockFormat {
   TensorType type;
   int zero;
-  bool nibbles;   // q < 16
   bool halves;    // scale and min of 16 weights each; otherwise both are the same
   bool has_mins;  // otherwise min is 0
   ReadSubBlock read;

@@ -6,8 +6,8 @@ namespace wattle::engine {
 namespace {
 
 struct ScaleMin {
-  float scale;
-  float min;
+  unsigned scale;
+  unsigned min;
 };
 
 // Q4_K and Q5_K: eight 6-bit scales and eight 6-bit minima in 12 bytes. The first four of each are
@@ -15,12 +15,11 @@ struct ScaleMin {
 // below, minimum above) and the upper two bits on top of bytes 0–3 and 4–7.
 ScaleMin six_bit_pair(const std::byte* packed, std::size_t i) {
   if (i < 4) {
-    return {static_cast<float>(load_u8(packed + i) & 63U),
-            static_cast<float>(load_u8(packed + i + 4) & 63U)};
+    return {load_u8(packed + i) & 63U, load_u8(packed + i + 4) & 63U};
   }
   const unsigned low = load_u8(packed + i + 4);
-  return {static_cast<float>((low & 15U) | ((load_u8(packed + i - 4) >> 6U) << 4U)),
-          static_cast<float>((low >> 4U) | ((load_u8(packed + i) >> 6U) << 4U))};
+  return {(low & 15U) | ((load_u8(packed + i - 4) >> 6U) << 4U),
+          (low >> 4U) | ((load_u8(packed + i) >> 6U) << 4U)};
 }
 
 // Q3_K: sixteen 6-bit scales in 12 bytes: the low nibbles of 0–7 and the high nibbles of 0–7 are
@@ -39,8 +38,14 @@ float load_half(const std::byte* from) {
 // Q4_K and Q5_K: f16 d, f16 dmin, packed pairs.
 void read_scale_and_min(const std::byte* block, std::size_t sub, SubBlock& out) {
   const ScaleMin packed = six_bit_pair(block + 4, sub);
-  set_both(out.scale, load_half(block) * packed.scale);
-  set_both(out.min, load_half(block + 2) * packed.min);
+  out.d = load<std::uint16_t>(block);
+  out.d_min = load<std::uint16_t>(block + 2);
+  set_both(out.scale, f16_to_f32(out.d) * static_cast<float>(packed.scale));
+  set_both(out.min, f16_to_f32(out.d_min) * static_cast<float>(packed.min));
+  for (std::size_t h = 0; h < 2; ++h) {
+    out.s[h] = static_cast<std::int8_t>(packed.scale);
+    out.m[h] = static_cast<std::uint8_t>(packed.min);
+  }
 }
 
 // The nibbles of 64 weights are in 32 bytes: low ones first.
@@ -109,10 +114,11 @@ void read_q5_k(const std::byte* block, std::size_t sub, SubBlock& out) {
 // Of each 128 weights, quarter k has its nibbles in bytes 32·(k mod 2) … (high ones from k = 2 on)
 // and its upper bits at 2·k of 32 bytes.
 void read_q6_k(const std::byte* block, std::size_t sub, SubBlock& out) {
-  const float d = load_half(block + 208);
+  out.d = load<std::uint16_t>(block + 208);
+  const float d = f16_to_f32(out.d);
   for (std::size_t half = 0; half < 2; ++half) {
-    const auto scale = load<std::int8_t>(block + 192 + 2 * sub + half);
-    out.scale[half] = d * static_cast<float>(scale);
+    out.s[half] = load<std::int8_t>(block + 192 + 2 * sub + half);
+    out.scale[half] = d * static_cast<float>(out.s[half]);
     out.min[half] = 0.0F;
   }
   const std::size_t quarter = sub % 4;

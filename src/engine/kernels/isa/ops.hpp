@@ -6,8 +6,6 @@
 
 namespace wattle::engine::WATTLE_ISA {
 
-extern const std::size_t kTokenTile;
-
 void rms_norm(const float* x, const float* weight, float epsilon, std::size_t n, float* out);
 void layer_norm(const float* x, const float* weight, const float* bias, float epsilon,
                 std::size_t n, float* out);
@@ -23,9 +21,8 @@ float to_i8(const float* x, std::size_t n, std::int8_t* out);
 void attention(const AttentionArgs& args);
 void matmul_float(const FloatRows& rows, const float* x, std::size_t x_stride, std::size_t n_tokens,
                   float* out, std::size_t out_stride);
-void quantize_tile(const float* x, std::size_t x_stride, std::size_t n_tokens, std::size_t n_blocks,
-                   ActivationBlock* out);
-void matmul_packed(const PackedRows& rows, const ActivationBlock* tile, std::size_t n_tokens,
+void quantize(const float* x, std::size_t n_blocks, ActivationBlock* out);
+void matmul_packed(const PackedRows& rows, const ActivationBlock* x, std::size_t n_tokens,
                    float* out, std::size_t out_stride);
 std::uint64_t read_all(const void* data, std::size_t bytes);
 

@@ -10,7 +10,6 @@ namespace wattle::engine {
 const Kernels& WATTLE_JOIN(WATTLE_ISA, _kernels)() {
   static const Kernels table = {
       .name = WATTLE_STRING(WATTLE_ISA),
-      .token_tile = WATTLE_ISA::kTokenTile,
       .rms_norm = WATTLE_ISA::rms_norm,
       .layer_norm = WATTLE_ISA::layer_norm,
       .add = WATTLE_ISA::add,
@@ -24,7 +23,7 @@ const Kernels& WATTLE_JOIN(WATTLE_ISA, _kernels)() {
       .to_i8 = WATTLE_ISA::to_i8,
       .attention = WATTLE_ISA::attention,
       .matmul_float = WATTLE_ISA::matmul_float,
-      .quantize_tile = WATTLE_ISA::quantize_tile,
+      .quantize = WATTLE_ISA::quantize,
       .matmul_packed = WATTLE_ISA::matmul_packed,
       .read_all = WATTLE_ISA::read_all,
   };
