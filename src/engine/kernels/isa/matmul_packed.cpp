@@ -32,7 +32,7 @@ constexpr std::size_t kTileTokens = 2;
 constexpr std::size_t kNarrow = 2;
 #endif
 constexpr std::size_t kTileRows = kTileVecs * kLanes;
-constexpr std::size_t kChunkBlocks = 16;  // columns of a chunk, in blocks; a multiple of 8
+constexpr std::size_t kChunkBlocks = 64;  // columns of a chunk, in blocks; a multiple of 8
 // How far ahead of the arithmetic weights are asked for.
 [[maybe_unused]] constexpr std::size_t kPrefetchBytes = 4096;
 
@@ -237,26 +237,31 @@ WATTLE_INLINE void multiply_tile_of(std::size_t n, const PanelBlock<Type>* panel
   }
 }
 
-// V vectors of rows from `row` on, all of which exist in `out`.
+// Blocks b … b + n − 1 of V vectors of rows from `row` on, which are at `tokens.out`.
 template <PackedType Type, std::size_t V>
-void multiply_rows(const PackedRows& rows, std::size_t row, const Tokens& tokens,
-                   std::size_t n_tokens) {
+void multiply_chunk(const PackedRows& rows, std::size_t row, std::size_t b, std::size_t n,
+                    const Tokens& tokens, std::size_t n_tokens) {
   PanelBlock<Type> panel[kChunkBlocks];
+  for (std::size_t v = 0; v < V; ++v) {
+    unpack<Type>(vec_at<Type>(rows, row + v * kLanes), b, n, v, panel);
+  }
   const std::size_t n_tiles = (n_tokens + kTileTokens - 1) / kTileTokens;
+  for (std::size_t i = 0; i < n_tiles; ++i) {  // of sizes that differ by one at most
+    const std::size_t begin = i * n_tokens / n_tiles;
+    const std::size_t end = (i + 1) * n_tokens / n_tiles;
+    multiply_tile_of<Type, V>(end - begin, panel, n,
+                              {tokens.x + begin * tokens.stride + b, tokens.stride,
+                               tokens.out + begin * tokens.out_stride, tokens.out_stride},
+                              b == 0);
+  }
+}
+
+// Calls run(b, n) for each chunk of blocks.
+template <class Run>
+WATTLE_INLINE void for_each_chunk(const PackedRows& rows, Run&& run) {
   for (std::size_t b = 0; b < rows.n_blocks; b += kChunkBlocks) {
     const std::size_t left = rows.n_blocks - b;
-    const std::size_t n = left < kChunkBlocks ? left : kChunkBlocks;
-    for (std::size_t v = 0; v < V; ++v) {
-      unpack<Type>(vec_at<Type>(rows, row + v * kLanes), b, n, v, panel);
-    }
-    for (std::size_t i = 0; i < n_tiles; ++i) {  // of sizes that differ by one at most
-      const std::size_t begin = i * n_tokens / n_tiles;
-      const std::size_t end = (i + 1) * n_tokens / n_tiles;
-      multiply_tile_of<Type, V>(end - begin, panel, n,
-                                {tokens.x + begin * tokens.stride + b, tokens.stride,
-                                 tokens.out + begin * tokens.out_stride, tokens.out_stride},
-                                b == 0);
-    }
+    run(b, left < kChunkBlocks ? left : kChunkBlocks);
   }
 }
 
@@ -270,11 +275,13 @@ void multiply_last_rows(const PackedRows& rows, std::size_t row, const Tokens& t
   for (std::size_t t = 0; t < n_tokens; t += kTokens) {
     const std::size_t n = n_tokens - t < kTokens ? n_tokens - t : kTokens;
     const Tokens part = {tokens.x + t * tokens.stride, tokens.stride, buffer, kTileRows};
-    if (n_rows <= kLanes) {
-      multiply_rows<Type, 1>(rows, row, part, n);
-    } else {
-      multiply_rows<Type, kTileVecs>(rows, row, part, n);
-    }
+    for_each_chunk(rows, [&](std::size_t b, std::size_t n_blocks) {
+      if (n_rows <= kLanes) {
+        multiply_chunk<Type, 1>(rows, row, b, n_blocks, part, n);
+      } else {
+        multiply_chunk<Type, kTileVecs>(rows, row, b, n_blocks, part, n);
+      }
+    });
     for (std::size_t i = 0; i < n; ++i) {
       float* out = tokens.out + (t + i) * tokens.out_stride;
       for (std::size_t r = 0; r < n_rows; ++r) out[r] = buffer[i * kTileRows + r];
@@ -282,15 +289,19 @@ void multiply_last_rows(const PackedRows& rows, std::size_t row, const Tokens& t
   }
 }
 
+// Chunk by chunk, so that the activations of one stay in the second-level cache for all rows.
 template <PackedType Type>
 void multiply_wide(const PackedRows& rows, const Tokens& tokens, std::size_t n_tokens) {
-  for (std::size_t row = 0; row < rows.n_rows; row += kTileRows) {
-    const Tokens here = {tokens.x, tokens.stride, tokens.out + row, tokens.out_stride};
-    if (row + kTileRows <= rows.n_rows) {
-      multiply_rows<Type, kTileVecs>(rows, row, here, n_tokens);
-    } else {
-      multiply_last_rows<Type>(rows, row, here, n_tokens);
+  const std::size_t whole = rows.n_rows / kTileRows * kTileRows;
+  for_each_chunk(rows, [&](std::size_t b, std::size_t n) {
+    for (std::size_t row = 0; row < whole; row += kTileRows) {
+      const Tokens here = {tokens.x, tokens.stride, tokens.out + row, tokens.out_stride};
+      multiply_chunk<Type, kTileVecs>(rows, row, b, n, here, n_tokens);
     }
+  });
+  if (whole < rows.n_rows) {
+    const Tokens here = {tokens.x, tokens.stride, tokens.out + whole, tokens.out_stride};
+    multiply_last_rows<Type>(rows, whole, here, n_tokens);
   }
 }
 

@@ -157,12 +157,18 @@ WATTLE_INLINE F32v load(const std::uint16_t* p) {
 
 // Fixed order: halves are added until one lane is left.
 WATTLE_INLINE float sum_lanes(F32v v) {
-  float lane[kLanes];
-  store(lane, v);
-  for (std::size_t half = kLanes / 2; half > 0; half /= 2) {
-    for (std::size_t i = 0; i < half; ++i) lane[i] += lane[i + half];
-  }
-  return lane[0];
+#if defined(__AVX2__)
+#if defined(__AVX512F__)
+  const __m256 eight = _mm512_castps512_ps256(v) + _mm512_extractf32x8_ps(v, 1);
+#else
+  const __m256 eight = v;
+#endif
+  const __m128 four = _mm256_castps256_ps128(eight) + _mm256_extractf128_ps(eight, 1);
+  const __m128 two = four + _mm_movehl_ps(four, four);
+  return two[0] + two[1];
+#else
+  return (v[0] + v[2]) + (v[1] + v[3]);
+#endif
 }
 WATTLE_INLINE float max_lanes(F32v v) {
   float lane[kLanes];
