@@ -12,8 +12,8 @@
 #include "base/progress.hpp"
 #include "base/text_table.hpp"
 #include "cli/command.hpp"
-#include "engine/bandwidth.hpp"
 #include "engine/generate.hpp"
+#include "engine/peaks.hpp"
 
 namespace wattle::cli {
 namespace {
@@ -146,7 +146,8 @@ Result<BenchResult> bench(const BenchOptions& options) {
     // Before the bandwidth test, whose buffer is no part of the model's memory.
     if (!counted) result.peak_rss_bytes = peak_rss_bytes();
     if (counted) {
-      result.bandwidth_gb_s.values.push_back(engine::measure_read_bandwidth_gbs(result.threads));
+      result.bandwidth_gb_s.values.push_back(
+          engine::measure_read_bandwidth(result.threads).best_gbs);
     }
     progress.update(i + 1);
   }

@@ -28,5 +28,7 @@ void quantize_tile(const float* x, std::size_t x_stride, std::size_t n_tokens, s
 void matmul_packed(const PackedRows& rows, const ActivationBlock* tile, std::size_t n_tokens,
                    float* out, std::size_t out_stride);
 std::uint64_t read_all(const void* data, std::size_t bytes);
+PeakRun int8_peak(std::size_t iterations);
+PeakRun f32_peak(std::size_t iterations);
 
 }  // namespace wattle::engine::WATTLE_ISA

@@ -27,6 +27,8 @@ const Kernels& WATTLE_JOIN(WATTLE_ISA, _kernels)() {
       .quantize_tile = WATTLE_ISA::quantize_tile,
       .matmul_packed = WATTLE_ISA::matmul_packed,
       .read_all = WATTLE_ISA::read_all,
+      .int8_peak = WATTLE_ISA::int8_peak,
+      .f32_peak = WATTLE_ISA::f32_peak,
   };
   return table;
 }
