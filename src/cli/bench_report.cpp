@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
+
 #include "base/bytes.hpp"
 #include "base/json.hpp"
 #include "base/text_table.hpp"
@@ -138,6 +140,13 @@ std::string percent(const std::optional<double>& share) {
   return share ? fmt::format("{:.0f} %", 100.0 * *share) : "-";
 }
 
+// The error of short windows can be as large as the figure, and is never left out.
+std::string energy_cell(const BenchSummary& s) {
+  if (!s.j_per_token || !s.energy_j || *s.energy_j <= 0.0) return "-";
+  const double error = s.energy_uncertainty_j.value_or(0.0) / *s.energy_j;
+  return fmt::format("{:.3g} ± {:.0f} %", *s.j_per_token, std::ceil(100.0 * error));
+}
+
 std::vector<std::string> titles(const std::vector<BenchRecord>& records) {
   return {"model",
           "size",
@@ -167,7 +176,7 @@ std::vector<std::string> cells(const BenchRecord& record) {
           fmt::format("{:.2f} ± {:.2f}", s.mean_ts, s.sd_ts),
           percent(s.mbu),
           mfu,
-          s.j_per_token ? fmt::format("{:.3g}", *s.j_per_token) : "-"};
+          energy_cell(s)};
 }
 
 // What the figures are compared with, a line for each model and number of threads.
@@ -183,9 +192,10 @@ std::string limits_of(const std::vector<BenchRecord>& records, const BenchModel&
   together.repetitions = std::move(all);
   const engine::MachineLimits limits = summarise(together).limits;
   return fmt::format(
-      "{} {}, {} threads: loaded in {:.0f} ms, peak memory {}; limits: read {:.1f} GB/s (median of "
+      "{} {}, {} thread{}: loaded in {:.0f} ms, peak memory {}; limits: read {:.1f} GB/s (median "
+      "of "
       "passes {:.1f}), int8 {:.0f} GOP/s, f32 {:.0f} GFLOP/s\n",
-      model.name, model.precision, model.threads, model.load_ms,
+      model.name, model.precision, model.threads, model.threads == 1 ? "" : "s", model.load_ms,
       peak ? format_bytes(*peak) : "unknown", limits.read.best_gbs, limits.read.median_gbs,
       limits.int8_gops, limits.f32_gflops);
 }
@@ -193,8 +203,8 @@ std::string limits_of(const std::vector<BenchRecord>& records, const BenchModel&
 std::string energy_line(const BenchRecord& record) {
   if (!record.energy_source) return fmt::format("no energy: {}\n", record.energy_note);
   const auto& source = *record.energy_source;
-  return fmt::format("J/token: gross, {} ({}{}){}{}\n", source.sensor, source.scope,
-                     is_modelled(record) ? ", modelled, not measured" : ", " + source.kind,
+  return fmt::format("J/token: gross, {} of {} ({}){}{}\n", source.sensor, source.scope,
+                     is_modelled(record) ? "not measured" : source.kind,
                      record.energy_note.empty() ? "" : "; ", record.energy_note);
 }
 
