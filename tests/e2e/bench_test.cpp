@@ -1,9 +1,11 @@
 // wattle bench as a user calls it, on a small model of random weights.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <set>
 
+#include "base/atomic_file.hpp"
 #include "base/json.hpp"
 #include "base/test_folder.hpp"
 #include "e2e/run_program.hpp"
@@ -166,6 +168,35 @@ TEST_F(BenchCommand, WhatCannotBeMeasuredIsSaidBefore) {
     const Outcome outcome = run_wattle(command({option, value}));
     EXPECT_EQ(outcome.exit_code, 2) << option << outcome.err;
   }
+}
+
+// Whether the process catches SIGINT: before that, the signal would just end it.
+bool catches_interrupts(pid_t process) {
+  const auto status = read_file(fmt::format("/proc/{}/status", process)).value_or("");
+  const auto line = status.find("SigCgt:\t");
+  if (line == std::string::npos) return false;
+  return (std::stoull(status.substr(line + 8, 16), nullptr, 16) & (1ULL << (SIGINT - 1))) != 0;
+}
+
+TEST_F(BenchCommand, CtrlCEndsItCleanly) {
+  const auto file = [&](const char* name) { return (folder_.path() / name).string(); };
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(open(file("out").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600), 1);
+    dup2(open(file("err").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600), 2);
+    execl(WATTLE_PROGRAM, WATTLE_PROGRAM, "bench", "-m", path_.c_str(), "-p", "8", "-n", "4", "-r",
+          "1000", nullptr);
+    _exit(127);
+  }
+  int status = 0;
+  while (!catches_interrupts(child)) {
+    ASSERT_EQ(waitpid(child, &status, WNOHANG), 0) << read_file(file("err")).value_or("");
+  }
+  kill(child, SIGINT);
+  waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+  EXPECT_TRUE(read_file(file("err")).value_or("").contains("interrupted"));
 }
 
 }  // namespace
