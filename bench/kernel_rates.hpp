@@ -29,7 +29,7 @@ struct Work {
 };
 void report_rates(benchmark::State& state, Isa isa, const Work& work, Against against);
 
-// 256 MB that no cache holds (32 MB for plain code, which is not as fast as memory), every byte
+// 256 MB that no cache holds (64 MB for plain code, which is not as fast as memory), every byte
 // 0x3C: a small positive number in every type of weights.
 [[nodiscard]] const std::byte* large_memory();
 [[nodiscard]] std::size_t large_bytes(Isa isa);

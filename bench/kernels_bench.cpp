@@ -115,7 +115,7 @@ const std::byte* large_memory() {
 }
 
 std::size_t large_bytes(Isa isa) {
-  return isa == Isa::scalar ? kLargeBytes / 8 : kLargeBytes;
+  return isa == Isa::scalar ? kLargeBytes / 4 : kLargeBytes;
 }
 
 const KernelPeaks& kernel_peaks(Isa isa) {
