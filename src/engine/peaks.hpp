@@ -21,12 +21,15 @@ struct MachineLimits {
 };
 
 // Threads: 0 for the cores this process may use. With the instruction set that models are computed
-// in (isa.hpp), about half a second in all; one thread at a time.
+// in (isa.hpp), about half a second in all (longer where the system is slow to give memory). Runs
+// are short, so that other work on the machine hides the limits only where it never pauses. One
+// thread at a time.
 //
-// Memory: 512 MB in huge pages (a quarter of the machine's memory, if that is less) handed out in
-// pieces of 256 kB, 1 MB and 4 MB in turn, each read in four streams, for about 0.2 s.
+// Memory: 512 MB in huge pages (a quarter of the machine's memory, if that is less), 32 MB a thread
+// and pass, handed out in pieces of 256 kB, 1 MB and 4 MB in turn, each read in four streams, for
+// about 0.2 s.
 [[nodiscard]] ReadBandwidth measure_read_bandwidth(int threads);
-// The best of about ten runs of 2 ms on all threads at once.
+// The best of the runs of half a millisecond, on all threads at once, that fit into 60 ms.
 [[nodiscard]] double measure_int8_peak_gops(int threads);
 [[nodiscard]] double measure_f32_peak_gflops(int threads);
 [[nodiscard]] MachineLimits measure_limits(int threads);
