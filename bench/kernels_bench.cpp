@@ -1,113 +1,141 @@
-// Speed of the matrix kernels, one thread, per instruction set: GB/s of weights for one token (what
-// decoding needs; the matrix is larger than the caches), multiply-add operations per second for
-// many.
-#include <benchmark/benchmark.h>
-
+// Speed of every kernel, one thread, per instruction set, against the peak that limits it. The
+// kernels themselves are in matmul_bench.cpp and vector_bench.cpp; here are the peaks.
+#include <algorithm>
+#include <array>
 #include <cstring>
-#include <random>
+#include <optional>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "engine/buffer.hpp"
-#include "engine/kernels/isa.hpp"
+#include "engine/peaks.hpp"
+#include "kernel_rates.hpp"
 
 namespace wattle::engine {
 namespace {
 
-struct PackedProblem {
-  PackedType type;
-  std::size_t n_groups, n_blocks, n_tokens;
-  Buffer memory;
-  PackedRows rows{};
-  std::vector<ActivationBlock> x;
-  std::vector<float> out;
+constexpr std::size_t kLargeBytes = std::size_t{256} << 20U;
+constexpr std::size_t kPieceBytes = std::size_t{1} << 20U;
 
-  PackedProblem(PackedType packed_type, std::size_t groups, std::size_t blocks, std::size_t tokens)
-      : type(packed_type), n_groups(groups), n_blocks(blocks), n_tokens(tokens) {
-    const std::size_t quant_bytes = n_groups * n_blocks * (type == PackedType::q4 ? 256 : 512);
-    memory = *Buffer::create(quant_bytes + n_groups * n_blocks * 32, "benchmark weights", "");
-    std::mt19937 random(1);
-    auto* words = memory.as<std::uint32_t>();
-    for (std::size_t i = 0; i < quant_bytes / 4; ++i)
-      words[i] = static_cast<std::uint32_t>(random());
-    auto* scales = reinterpret_cast<std::uint16_t*>(memory.data() + quant_bytes);
-    for (std::size_t i = 0; i < n_groups * n_blocks * 16; ++i) scales[i] = 0x2000;  // 2⁻⁷
-    rows = {type, memory.as<std::uint8_t>(), scales, n_groups, n_blocks, n_groups * kRowGroup};
-    x.resize(n_blocks * n_tokens);
-    for (auto& block : x) {
-      for (auto& q : block.q) q = static_cast<std::int8_t>(random() % 255 - 127);
-      block.d = 0.01F;
-      block.minus_8_sum = block.minus_128_sum = 0;
+// Best of a few passes over `bytes`, each read `times` times.
+double read_gbs(Isa isa, const std::byte* data, std::size_t bytes, std::size_t piece,
+                std::size_t times) {
+  const SystemClock clock;
+  double best = 0.0;
+  for (int pass = 0; pass < 4; ++pass) {
+    const std::int64_t begin = clock.monotonic_ns();
+    for (std::size_t i = 0; i < times; ++i) {
+      for (std::size_t at = 0; at < bytes; at += piece) {
+        benchmark::DoNotOptimize(kernels_for(isa).read_all(data + at, piece));
+      }
     }
-    out.resize(n_tokens * rows.n_rows);
+    const auto ns = static_cast<double>(std::max<std::int64_t>(clock.monotonic_ns() - begin, 1));
+    best = std::max(best, static_cast<double>(bytes * times) / ns);
   }
-};
-
-void packed(benchmark::State& state, Isa isa, PackedType type, std::size_t n_tokens) {
-  const Kernels& kernels = kernels_for(isa);
-  const std::size_t n_blocks = 2048 / kQuantBlock;
-  // One token: 256 MB or more of weights. Many: a group of rows that stays in the cache.
-  PackedProblem p(type, n_tokens == 1 ? 16384 : 8, n_blocks, n_tokens);
-  for (auto _ : state) {
-    kernels.matmul_packed(p.rows, p.x.data(), n_tokens, p.out.data(), p.rows.n_rows);
-    benchmark::ClobberMemory();
-  }
-  const auto runs = static_cast<double>(state.iterations());
-  const auto macs = static_cast<double>(p.rows.n_rows * n_blocks * kQuantBlock * n_tokens);
-  state.counters["GOP/s"] = benchmark::Counter(2e-9 * macs * runs, benchmark::Counter::kIsRate);
-  state.counters["GB/s"] = benchmark::Counter(1e-9 * static_cast<double>(p.memory.size()) * runs,
-                                              benchmark::Counter::kIsRate);
+  return best;
 }
 
-void floats(benchmark::State& state, Isa isa, FloatType type, std::size_t n_tokens) {
-  const Kernels& kernels = kernels_for(isa);
-  const std::size_t n_cols = 2048;
-  const std::size_t n_rows = n_tokens == 1 ? 65536 : 128;
-  const std::size_t row_bytes = n_cols * (type == FloatType::f32 ? 4 : 2);
-  const Buffer memory = *Buffer::create(n_rows * row_bytes, "benchmark weights", "");
-  std::memset(memory.data(), 0x3C, memory.size());
-  const std::vector<float> x(n_tokens * n_cols, 0.5F);
-  std::vector<float> out(n_tokens * n_rows);
-  for (auto _ : state) {
-    kernels.matmul_float({type, memory.data(), row_bytes, n_rows, n_cols}, x.data(), n_cols,
-                         n_tokens, out.data(), n_rows);
-    benchmark::ClobberMemory();
+KernelPeaks measure_peaks(Isa isa) {
+  constexpr std::size_t kCached = std::size_t{16} << 10U;
+  return {.memory_gbs = read_gbs(isa, large_memory(), large_bytes(isa), kPieceBytes, 1),
+          .cache_gbs = read_gbs(isa, large_memory(), kCached, kCached, 1000),
+          .int8_gops = one_thread_peak_gops(kernels_for(isa).int8_peak),
+          .f32_gflops = one_thread_peak_gops(kernels_for(isa).f32_peak)};
+}
+
+double peak_of(const KernelPeaks& peaks, Against against) {
+  switch (against) {
+    case Against::memory:
+      return peaks.memory_gbs;
+    case Against::cache:
+      return peaks.cache_gbs;
+    case Against::int8:
+      return peaks.int8_gops;
+    case Against::f32:
+      return peaks.f32_gflops;
   }
-  const auto runs = static_cast<double>(state.iterations());
-  state.counters["GOP/s"] = benchmark::Counter(
-      2e-9 * static_cast<double>(n_rows * n_cols * n_tokens) * runs, benchmark::Counter::kIsRate);
-  state.counters["GB/s"] = benchmark::Counter(1e-9 * static_cast<double>(memory.size()) * runs,
-                                              benchmark::Counter::kIsRate);
+  return 0.0;
+}
+
+const char* label_of(Against against) {
+  switch (against) {
+    case Against::memory:
+      return "% of memory reads";
+    case Against::cache:
+      return "% of cache reads";
+    case Against::int8:
+      return "% of int8 peak";
+    case Against::f32:
+      return "% of f32 peak";
+  }
+  return "";
 }
 
 void read_memory(benchmark::State& state, Isa isa) {
-  const std::size_t bytes = std::size_t{512} << 20U;
-  const Buffer memory = *Buffer::create(bytes, "benchmark memory", "");
-  std::memset(memory.data(), 1, bytes);
-  for (auto _ : state) benchmark::DoNotOptimize(kernels_for(isa).read_all(memory.data(), bytes));
-  state.counters["GB/s"] = benchmark::Counter(
-      1e-9 * static_cast<double>(bytes) * static_cast<double>(state.iterations()),
-      benchmark::Counter::kIsRate);
+  const std::byte* const memory = large_memory();  // filled before the clock runs
+  for (auto _ : state) {
+    for (std::size_t at = 0; at < large_bytes(isa); at += kPieceBytes) {
+      benchmark::DoNotOptimize(kernels_for(isa).read_all(memory + at, kPieceBytes));
+    }
+  }
+  report_rates(state, isa, {.bytes = static_cast<double>(large_bytes(isa))}, Against::memory);
+}
+
+void peak(benchmark::State& state, Isa isa, Against against) {
+  const Kernels& kernels = kernels_for(isa);
+  const auto run = against == Against::int8 ? kernels.int8_peak : kernels.f32_peak;
+  double operations = 0.0;
+  for (auto _ : state) {
+    const PeakRun done = run(10000);
+    operations = done.operations;
+    benchmark::DoNotOptimize(done.kept);
+  }
+  report_rates(state, isa, {.operations = operations}, against);
 }
 
 [[maybe_unused]] const bool registered = [] {
   for (const Isa isa : available_isas()) {
-    const auto name = [isa](const std::string& what) { return what + "/" + isa_name(isa); };
-    benchmark::RegisterBenchmark(name("read").c_str(), read_memory, isa);
-    const std::size_t tile = kernels_for(isa).token_tile;
-    for (const auto& [type, text] : {std::pair(PackedType::q4, "q4"), {PackedType::q8, "q8"}}) {
-      benchmark::RegisterBenchmark(name(std::string(text) + "/gemv").c_str(), packed, isa, type, 1);
-      benchmark::RegisterBenchmark(name(std::string(text) + "/gemm").c_str(), packed, isa, type,
-                                   tile);
-    }
-    for (const auto& [type, text] :
-         {std::pair(FloatType::f32, "f32"), {FloatType::f16, "f16"}, {FloatType::bf16, "bf16"}}) {
-      benchmark::RegisterBenchmark(name(std::string(text) + "/gemv").c_str(), floats, isa, type, 1);
-      benchmark::RegisterBenchmark(name(std::string(text) + "/gemm").c_str(), floats, isa, type,
-                                   64);
-    }
+    benchmark::RegisterBenchmark(benchmark_name("read", isa).c_str(), read_memory, isa);
+    benchmark::RegisterBenchmark(benchmark_name("int8_peak", isa).c_str(), peak, isa,
+                                 Against::int8);
+    benchmark::RegisterBenchmark(benchmark_name("f32_peak", isa).c_str(), peak, isa, Against::f32);
   }
   return true;
 }();
 
 }  // namespace
+
+const std::byte* large_memory() {
+  static const Buffer memory = [] {
+    Buffer buffer = *Buffer::create(kLargeBytes, "the benchmarks", "");
+    std::memset(buffer.data(), 0x3C, kLargeBytes);
+    return buffer;
+  }();
+  return memory.data();
+}
+
+std::size_t large_bytes(Isa isa) {
+  return isa == Isa::scalar ? kLargeBytes / 4 : kLargeBytes;
+}
+
+const KernelPeaks& kernel_peaks(Isa isa) {
+  static std::array<std::optional<KernelPeaks>, 8> known;
+  auto& peaks = known[static_cast<std::size_t>(isa)];
+  if (!peaks) peaks = measure_peaks(isa);
+  return *peaks;
+}
+
+void report_rates(benchmark::State& state, Isa isa, const Work& work, Against against) {
+  const auto runs = static_cast<double>(state.iterations());
+  const auto rate = [](double amount) {
+    return benchmark::Counter(amount, benchmark::Counter::kIsRate);
+  };
+  if (work.bytes > 0.0) state.counters["GB/s"] = rate(1e-9 * work.bytes * runs);
+  if (work.operations > 0.0) state.counters["GOP/s"] = rate(1e-9 * work.operations * runs);
+  const bool moves = against == Against::memory || against == Against::cache;
+  const double amount = 1e-9 * (moves ? work.bytes : work.operations) * runs;
+  state.counters["%peak"] = rate(100.0 * amount / peak_of(kernel_peaks(isa), against));
+  state.SetLabel(label_of(against));
+}
+
 }  // namespace wattle::engine

@@ -132,6 +132,12 @@ struct AttentionArgs {
   std::size_t out_stride;
 };
 
+// What a run at peak speed did; `kept` only keeps the work alive.
+struct PeakRun {
+  double operations;  // a multiplication and an addition are two
+  std::uint64_t kept;
+};
+
 struct Kernels {
   const char* name;
 
@@ -165,6 +171,10 @@ struct Kernels {
                         float* out, std::size_t out_stride);
   // Reads `bytes` (a multiple of 512) in several streams; the result only keeps the reads alive.
   std::uint64_t (*read_all)(const void* data, std::size_t bytes);
+  // The most that matmul_packed and matmul_float could reach: `iterations` rounds of independent
+  // multiply-adds of this instruction set, in registers only.
+  PeakRun (*int8_peak)(std::size_t iterations);
+  PeakRun (*f32_peak)(std::size_t iterations);
 };
 
 const Kernels& scalar_kernels();

@@ -25,5 +25,7 @@ void quantize(const float* x, std::size_t n_blocks, ActivationBlock* out);
 void matmul_packed(const PackedRows& rows, const ActivationBlock* x, std::size_t n_tokens,
                    float* out, std::size_t out_stride);
 std::uint64_t read_all(const void* data, std::size_t bytes);
+PeakRun int8_peak(std::size_t iterations);
+PeakRun f32_peak(std::size_t iterations);
 
 }  // namespace wattle::engine::WATTLE_ISA

@@ -26,6 +26,8 @@ const Kernels& WATTLE_JOIN(WATTLE_ISA, _kernels)() {
       .quantize = WATTLE_ISA::quantize,
       .matmul_packed = WATTLE_ISA::matmul_packed,
       .read_all = WATTLE_ISA::read_all,
+      .int8_peak = WATTLE_ISA::int8_peak,
+      .f32_peak = WATTLE_ISA::f32_peak,
   };
   return table;
 }

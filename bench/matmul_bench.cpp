@@ -1,0 +1,166 @@
+// Products with weights, what prepares activations for them, and attention. One token: the weights
+// come from memory. Several: a few rows that stay in the cache, so that the arithmetic is the
+// limit.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/buffer.hpp"
+#include "kernel_rates.hpp"
+
+namespace wattle::engine {
+namespace {
+
+constexpr std::size_t kColumns = 2048;
+constexpr std::size_t kBlocks = kColumns / kQuantBlock;
+constexpr std::size_t kCachedRows = 128;
+
+struct PackedCase {
+  PackedType type;
+  const char* name;
+  std::size_t quant_bytes;  // of a group's block
+  std::size_t n_scales;     // with the minima
+};
+constexpr PackedCase kPackedCases[] = {{PackedType::q4, "q4", 256, 16},
+                                       {PackedType::q4_min, "q4_min", 256, 32},
+                                       {PackedType::q8, "q8", 512, 16},
+                                       {PackedType::q8_min, "q8_min", 512, 32},
+                                       {PackedType::q8_halves, "q8_halves", 512, 32},
+                                       {PackedType::q8_halves_min, "q8_halves_min", 512, 64}};
+
+void matmul_packed(benchmark::State& state, Isa isa, const PackedCase& packed,
+                   std::size_t n_tokens) {
+  const std::size_t n_groups =
+      n_tokens == 1 ? large_bytes(isa) / (kBlocks * packed.quant_bytes) : kCachedRows / kRowGroup;
+  const std::vector<std::uint16_t> scales(n_groups * kBlocks * packed.n_scales, 0x2000);  // 2⁻⁷
+  const PackedRows rows = {packed.type,   reinterpret_cast<const std::uint8_t*>(large_memory()),
+                           scales.data(), n_groups,
+                           kBlocks,       n_groups * kRowGroup};
+  ActivationBlock block{};
+  for (auto& q : block.q) q = 3;
+  block.d = 0.01F;
+  const std::vector<ActivationBlock> x(kBlocks * n_tokens, block);
+  std::vector<float> out(n_tokens * rows.n_rows);
+  for (auto _ : state) {
+    kernels_for(isa).matmul_packed(rows, x.data(), n_tokens, out.data(), rows.n_rows);
+    benchmark::ClobberMemory();
+  }
+  const auto blocks = static_cast<double>(n_groups * kBlocks);
+  report_rates(
+      state, isa,
+      {.bytes = blocks * static_cast<double>(packed.quant_bytes + 2 * packed.n_scales),
+       .operations = 2.0 * blocks * static_cast<double>(kRowGroup * kQuantBlock * n_tokens)},
+      n_tokens == 1 ? Against::memory : Against::int8);
+}
+
+void matmul_float(benchmark::State& state, Isa isa, FloatType type, std::size_t n_tokens) {
+  const std::size_t row_bytes = kColumns * (type == FloatType::f32 ? 4 : 2);
+  const std::size_t n_rows = n_tokens == 1 ? large_bytes(isa) / row_bytes : kCachedRows;
+  const std::vector<float> x(n_tokens * kColumns, 0.5F);
+  std::vector<float> out(n_tokens * n_rows);
+  for (auto _ : state) {
+    kernels_for(isa).matmul_float({type, large_memory(), row_bytes, n_rows, kColumns}, x.data(),
+                                  kColumns, n_tokens, out.data(), n_rows);
+    benchmark::ClobberMemory();
+  }
+  report_rates(state, isa,
+               {.bytes = static_cast<double>(n_rows * row_bytes),
+                .operations = 2.0 * static_cast<double>(n_rows * kColumns * n_tokens)},
+               n_tokens == 1 ? Against::memory : Against::f32);
+}
+
+void quantize(benchmark::State& state, Isa isa, std::size_t n_tokens) {
+  const std::vector<float> x(n_tokens * kColumns, 0.5F);
+  std::vector<ActivationBlock> out(n_tokens * kBlocks);
+  for (auto _ : state) {
+    kernels_for(isa).quantize_tile(x.data(), kColumns, n_tokens, kBlocks, out.data());
+    benchmark::ClobberMemory();
+  }
+  report_rates(state, isa, {.bytes = static_cast<double>(x.size() * sizeof(float))},
+               Against::cache);
+}
+
+// One KV head of 64 dimensions that 4 query heads share.
+void attention(benchmark::State& state, Isa isa, KvElement element, std::size_t n_positions) {
+  constexpr std::size_t kDim = 64;
+  constexpr std::size_t kHeads = 4;
+  constexpr std::size_t kPage = 64;
+  const std::size_t bytes = element == KvElement::f32 ? 4 : element == KvElement::f16 ? 2 : 1;
+  const std::size_t part = kPage * kDim * bytes;
+  const std::size_t page_bytes = 2 * part + 2 * kPage * sizeof(float);
+  std::vector<const std::byte*> pages;
+  for (std::size_t p = 0; p < n_positions; p += kPage) {
+    pages.push_back(large_memory() + p / kPage * page_bytes);
+  }
+  const std::vector<float> q(kHeads * kDim, 0.1F);
+  std::vector<float> scores(kHeads * n_positions);
+  std::vector<float> out(kHeads * kDim);
+  AttentionArgs args{};
+  args.q = q.data();
+  args.q_stride = args.head_dim = args.value_stride = args.out_stride = kDim;
+  args.n_q = kHeads;
+  args.pages = pages.data();
+  args.page_positions = kPage;
+  args.values = part;
+  args.key_scales = 2 * part;
+  args.value_scales = 2 * part + kPage * sizeof(float);
+  args.element = element;
+  args.n_positions = args.score_stride = n_positions;
+  args.scale = 0.125F;
+  args.scores = scores.data();
+  args.out = out.data();
+  for (auto _ : state) {
+    kernels_for(isa).attention(args);
+    benchmark::ClobberMemory();
+  }
+  const auto elements = static_cast<double>(n_positions * kDim);
+  report_rates(state, isa,
+               {.bytes = 2.0 * elements * static_cast<double>(bytes),
+                .operations = 4.0 * elements * static_cast<double>(kHeads)},
+               Against::f32);
+}
+
+// `run` with its arguments as a benchmark of this name.
+template <class Run, class... Arguments>
+void add(const std::string& name, Isa isa, Run run, Arguments... arguments) {
+  benchmark::RegisterBenchmark(benchmark_name(name, isa).c_str(),
+                               [=](benchmark::State& state) { run(state, isa, arguments...); });
+}
+
+void add_all(Isa isa) {
+  const std::size_t tile = kernels_for(isa).token_tile;
+  for (const PackedCase& packed : kPackedCases) {
+    for (const std::size_t n : std::set<std::size_t>{1, std::min<std::size_t>(4, tile), tile}) {
+      add("matmul_packed/" + std::string(packed.name) + "/" + std::to_string(n), isa, matmul_packed,
+          packed, n);
+    }
+  }
+  for (const auto& [type, text] :
+       {std::pair(FloatType::f32, "f32"), {FloatType::f16, "f16"}, {FloatType::bf16, "bf16"}}) {
+    for (const std::size_t n : {1U, 4U, 64U}) {
+      add("matmul_float/" + std::string(text) + "/" + std::to_string(n), isa, matmul_float, type,
+          n);
+    }
+  }
+  for (const std::size_t n : {std::size_t{1}, tile}) {
+    add("quantize_tile/" + std::to_string(n), isa, quantize, n);
+  }
+  for (const auto& [element, text] :
+       {std::pair(KvElement::f16, "f16"), {KvElement::f32, "f32"}, {KvElement::i8, "i8"}}) {
+    for (const std::size_t n : {128U, 1024U, 4096U}) {
+      add("attention/" + std::string(text) + "/" + std::to_string(n), isa, attention, element, n);
+    }
+  }
+}
+
+[[maybe_unused]] const bool registered = [] {
+  for (const Isa isa : available_isas()) add_all(isa);
+  return true;
+}();
+
+}  // namespace
+}  // namespace wattle::engine
