@@ -3,8 +3,6 @@
 // limit.
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,21 +20,27 @@ constexpr std::size_t kCachedRows = 128;
 struct PackedCase {
   PackedType type;
   const char* name;
-  std::size_t quant_bytes;  // of a group's block
-  std::size_t n_scales;     // with the minima
 };
-constexpr PackedCase kPackedCases[] = {{PackedType::q4, "q4", 256, 16},
-                                       {PackedType::q4_min, "q4_min", 256, 32},
-                                       {PackedType::q8, "q8", 512, 16},
-                                       {PackedType::q8_min, "q8_min", 512, 32},
-                                       {PackedType::q8_halves, "q8_halves", 512, 32},
-                                       {PackedType::q8_halves_min, "q8_halves_min", 512, 64}};
+constexpr PackedCase kPackedCases[] = {
+    {PackedType::q4, "q4"},
+    {PackedType::q5, "q5"},
+    {PackedType::q8, "q8"},
+    {PackedType::q4_min, "q4_min"},
+    {PackedType::q5_min, "q5_min"},
+    {PackedType::q8_halves, "q8_halves"},
+    {PackedType::q8_halves_min, "q8_halves_min"},
+    {PackedType::q4_super, "q4_super"},
+    {PackedType::q5_super, "q5_super"},
+    {PackedType::q6_super, "q6_super"},
+};
 
 void matmul_packed(benchmark::State& state, Isa isa, const PackedCase& packed,
                    std::size_t n_tokens) {
+  const PackedLayout& layout = kPackedLayouts[static_cast<std::size_t>(packed.type)];
   const std::size_t n_groups =
-      n_tokens == 1 ? large_bytes(isa) / (kBlocks * packed.quant_bytes) : kCachedRows / kRowGroup;
-  const std::vector<std::uint16_t> scales(n_groups * kBlocks * packed.n_scales, 0x2000);  // 2⁻⁷
+      n_tokens == 1 ? large_bytes(isa) / (kBlocks * layout.quant_bytes) : kCachedRows / kRowGroup;
+  const std::size_t scale_bytes = n_groups * kBlocks / layout.unit_blocks * layout.scale_bytes;
+  const std::vector<std::uint8_t> scales(scale_bytes, 0x20);  // about 2⁻⁷ as f16
   const PackedRows rows = {packed.type,   reinterpret_cast<const std::uint8_t*>(large_memory()),
                            scales.data(), n_groups,
                            kBlocks,       n_groups * kRowGroup};
@@ -52,7 +56,7 @@ void matmul_packed(benchmark::State& state, Isa isa, const PackedCase& packed,
   const auto blocks = static_cast<double>(n_groups * kBlocks);
   report_rates(
       state, isa,
-      {.bytes = blocks * static_cast<double>(packed.quant_bytes + 2 * packed.n_scales),
+      {.bytes = blocks * static_cast<double>(layout.quant_bytes) + static_cast<double>(scale_bytes),
        .operations = 2.0 * blocks * static_cast<double>(kRowGroup * kQuantBlock * n_tokens)},
       n_tokens == 1 ? Against::memory : Against::int8);
 }
@@ -77,7 +81,7 @@ void quantize(benchmark::State& state, Isa isa, std::size_t n_tokens) {
   const std::vector<float> x(n_tokens * kColumns, 0.5F);
   std::vector<ActivationBlock> out(n_tokens * kBlocks);
   for (auto _ : state) {
-    kernels_for(isa).quantize_tile(x.data(), kColumns, n_tokens, kBlocks, out.data());
+    kernels_for(isa).quantize(x.data(), out.size(), out.data());
     benchmark::ClobberMemory();
   }
   report_rates(state, isa, {.bytes = static_cast<double>(x.size() * sizeof(float))},
@@ -132,9 +136,8 @@ void add(const std::string& name, Isa isa, Run run, Arguments... arguments) {
 }
 
 void add_all(Isa isa) {
-  const std::size_t tile = kernels_for(isa).token_tile;
   for (const PackedCase& packed : kPackedCases) {
-    for (const std::size_t n : std::set<std::size_t>{1, std::min<std::size_t>(4, tile), tile}) {
+    for (const std::size_t n : {1U, 4U, 32U}) {
       add("matmul_packed/" + std::string(packed.name) + "/" + std::to_string(n), isa, matmul_packed,
           packed, n);
     }
@@ -146,8 +149,8 @@ void add_all(Isa isa) {
           n);
     }
   }
-  for (const std::size_t n : {std::size_t{1}, tile}) {
-    add("quantize_tile/" + std::to_string(n), isa, quantize, n);
+  for (const std::size_t n : {1U, 16U}) {
+    add("quantize/" + std::to_string(n), isa, quantize, n);
   }
   for (const auto& [element, text] :
        {std::pair(KvElement::f16, "f16"), {KvElement::f32, "f32"}, {KvElement::i8, "i8"}}) {

@@ -23,7 +23,6 @@ FloatRows float_rows(const Matrix& matrix, std::size_t begin, std::size_t end) {
           matrix.n_cols};
 }
 
-
 class Multiplication {
  public:
   Multiplication(const Compute& compute, const float* x, std::size_t n_cols, std::size_t n_tokens,

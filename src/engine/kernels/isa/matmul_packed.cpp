@@ -2,9 +2,9 @@
 // columns, scaled and added in F32, block after block. An output is computed by the same operations
 // in the same order in every tile, so its bits do not depend on how many tokens there are.
 //
-// A few tokens (decoding): weights are unpacked in registers as they stream in from memory, which is
-// the limit. Many (prefill, batches): a chunk of a few rows is unpacked into the first-level cache
-// once, and all tokens pass over it in tiles that stay in registers.
+// A few tokens (decoding): weights are unpacked in registers as they stream in from memory, which
+// is the limit. Many (prefill, batches): a chunk of a few rows is unpacked into the first-level
+// cache once, and all tokens pass over it in tiles that stay in registers.
 //
 // AVX-512 on Zen 4: one 512-bit vpdpbusd, fma or mul a cycle, so 8 + 2 for a block of 16 rows: at
 // most 80 % of the vpdpbusd rate; the tile of 32 rows and 6 tokens reaches 77–79 %.

@@ -15,8 +15,8 @@ inline constexpr std::size_t kParts = kLayout<Type>.halves ? 2 : 1;
 template <PackedType Type>
 inline constexpr int kLevels = 1 << kLayout<Type>.bits;
 
-inline constexpr std::size_t kQuads = kQuantBlock / 4;        // of a block
-inline constexpr std::size_t kVecs = kRowGroup / kLanes;      // vectors of a row group
+inline constexpr std::size_t kQuads = kQuantBlock / 4;    // of a block
+inline constexpr std::size_t kVecs = kRowGroup / kLanes;  // vectors of a row group
 inline constexpr std::size_t kVecBytes = kLanes * 4;
 
 // Columns 4·i … 4·i + 3 of the rows of vector v of a group.
@@ -62,7 +62,8 @@ WATTLE_INLINE F32v scale_of(const std::uint8_t* scales, std::size_t b, std::size
     const F32v d = load_f16(reinterpret_cast<const std::uint16_t*>(unit) + v * kLanes);
     const std::size_t i = b % kL.unit_blocks;
     if constexpr (kL.mins) return d * load_u8(unit + 64 + i * 32 + v * kLanes);
-    return d * load(reinterpret_cast<const std::int8_t*>(unit) + 32 + (2 * i + h) * 16 + v * kLanes);
+    return d *
+           load(reinterpret_cast<const std::int8_t*>(unit) + 32 + (2 * i + h) * 16 + v * kLanes);
   }
 }
 template <PackedType Type>
