@@ -171,11 +171,20 @@ WATTLE_INLINE float sum_lanes(F32v v) {
 #endif
 }
 WATTLE_INLINE float max_lanes(F32v v) {
-  float lane[kLanes];
-  store(lane, v);
-  float largest = lane[0];
-  for (std::size_t i = 1; i < kLanes; ++i) largest = lane[i] > largest ? lane[i] : largest;
-  return largest;
+#if defined(__AVX2__)
+#if defined(__AVX512F__)
+  const __m256 eight = _mm256_max_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+#else
+  const __m256 eight = v;
+#endif
+  const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return two[0] > two[1] ? two[0] : two[1];
+#else
+  const float low = v[0] > v[2] ? v[0] : v[2];
+  const float high = v[1] > v[3] ? v[1] : v[3];
+  return low > high ? low : high;
+#endif
 }
 
 // The first n < kLanes floats, the others `fill`.
