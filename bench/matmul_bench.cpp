@@ -101,11 +101,12 @@ void attention(benchmark::State& state, Isa isa, KvElement element, std::size_t 
     pages.push_back(large_memory() + p / kPage * page_bytes);
   }
   const std::vector<float> q(kHeads * kDim, 0.1F);
-  std::vector<float> scores(kHeads * n_positions);
+  std::vector<float> scratch(kHeads * (n_positions + kDim) + kAttentionTile * kDim);
   std::vector<float> out(kHeads * kDim);
   AttentionArgs args{};
   args.q = q.data();
-  args.q_stride = args.head_dim = args.value_stride = args.out_stride = kDim;
+  args.head_stride = args.head_dim = args.value_stride = kDim;
+  args.n_tokens = 1;
   args.n_q = kHeads;
   args.pages = pages.data();
   args.page_positions = kPage;
@@ -115,7 +116,7 @@ void attention(benchmark::State& state, Isa isa, KvElement element, std::size_t 
   args.element = element;
   args.n_positions = args.score_stride = n_positions;
   args.scale = 0.125F;
-  args.scores = scores.data();
+  args.scratch = scratch.data();
   args.out = out.data();
   for (auto _ : state) {
     kernels_for(isa).attention(args);

@@ -12,7 +12,7 @@ namespace {
 
 // Loops over rows shorter than this are not worth other threads.
 constexpr std::size_t kSerialRows = 8;
-constexpr std::size_t kMaxQueries = 8;  // heads per attention call
+constexpr std::size_t kMaxQueries = 8;  // heads of a token per attention call
 
 void normalize(const Transformer& model, const float* x, const NormWeights& weights, float* out) {
   const ModelConfig& config = model.config();
@@ -139,13 +139,15 @@ class Pass {
   // hidden += W_out · attention(q), for the deep rows.
   void attend(std::size_t index) {
     const LayerWeights& layer = model_.weights().layers[index];
+    find_spans();
     const std::size_t n_kv = config_.n_kv_heads;
     const auto work = [&](std::size_t item, std::size_t thread) {
-      attend_one(index, n_deep_ - 1 - item / n_kv, item % n_kv, thread);  // the longest first
+      // The longest first.
+      attend_span(index, spans_[spans_.size() - 1 - item / n_kv], item % n_kv, thread);
     };
     std::size_t positions = 0;
     for (std::size_t i = 0; i < n_deep_; ++i) positions += rows_[order_[i]].position + 1;
-    const std::size_t items = n_deep_ * n_kv;
+    const std::size_t items = spans_.size() * n_kv;
     if (positions * config_.n_heads * config_.head_dim < (1U << 16U)) {
       for (std::size_t item = 0; item < items; ++item) work(item, 0);
     } else {
@@ -218,23 +220,47 @@ class Pass {
     }
   }
 
-  // The first position that position `p` sees in layer `index`.
-  [[nodiscard]] std::size_t window_begin(std::size_t index, std::size_t p) const {
-    const std::size_t window = config_.sliding_window;
+  // How many of the last positions layer `index` sees; 0: all.
+  [[nodiscard]] std::size_t window_of(std::size_t index) const {
     const bool whole =
         architecture_.window == Architecture::Window::every_other_layer && index % 2 == 1;
-    return window == 0 || whole || p < window ? 0 : p + 1 - window;
+    return whole ? 0 : config_.sliding_window;
   }
 
-  // The query heads that share one KV head, of the i-th row of the layer.
-  void attend_one(std::size_t index, std::size_t i, std::size_t kv_head, std::size_t thread) {
+  // Deep rows i … i + n − 1 of the layer that are consecutive positions of one chunk.
+  struct Span {
+    std::size_t i, n;
+  };
+  // As long as one call of attention takes.
+  void find_spans() {
+    const std::size_t n_q =
+        std::min<std::size_t>(config_.n_heads / config_.n_kv_heads, kMaxQueries);
+    const std::size_t most = std::max<std::size_t>(s_.attention_rows / n_q, 1);
+    spans_.clear();
+    for (std::size_t i = 0; i < n_deep_; ++i) {
+      if (!spans_.empty() && spans_.back().n < most) {
+        const Row& before = rows_[order_[i - 1]];
+        const Row& row = rows_[order_[i]];
+        if (before.chunk == row.chunk && before.position + 1 == row.position) {
+          ++spans_.back().n;
+          continue;
+        }
+      }
+      spans_.push_back({i, 1});
+    }
+  }
+
+  // The query heads that share one KV head.
+  void attend_span(std::size_t index, const Span& span, std::size_t kv_head, std::size_t thread) {
     const std::size_t per_kv = config_.n_heads / config_.n_kv_heads;
-    const Row& row = rows_[order_[i]];
+    const Row& row = rows_[order_[span.i]];
     const KvTable& cache = *chunks_[row.chunk].cache;
     const KvLayout& at = cache.layout();
     const std::size_t part = at.offset(index, kv_head);
     AttentionArgs args{};
-    args.q_stride = config_.head_dim;
+    args.token_stride = d_q();
+    args.head_stride = config_.head_dim;
+    args.n_tokens = span.n;
     args.pages = cache.pages();
     args.page_positions = at.page_positions;
     args.keys = part;
@@ -244,15 +270,14 @@ class Pass {
     args.value_stride = at.value_stride;
     args.element = at.element();
     args.n_positions = row.position + 1;
-    args.first_position = window_begin(index, row.position);
+    args.window = window_of(index);
     args.head_dim = config_.head_dim;
     args.scale = config_.attention_scale;
     args.softcap = config_.attention_softcap;
-    args.scores = &s_.scores[thread * kMaxQueries * s_.score_stride];
+    args.scratch = &s_.attention[thread * s_.attention_stride];
     args.score_stride = s_.score_stride;
-    args.out_stride = config_.head_dim;
     for (std::size_t g = 0; g < per_kv; g += kMaxQueries) {
-      const std::size_t offset = i * d_q() + (kv_head * per_kv + g) * config_.head_dim;
+      const std::size_t offset = span.i * d_q() + (kv_head * per_kv + g) * config_.head_dim;
       args.n_q = std::min(kMaxQueries, per_kv - g);
       args.q = &s_.q[offset];
       args.out = &s_.attended[offset];
@@ -286,6 +311,7 @@ class Pass {
   std::vector<bool> left_;              // chunks that have left early
   std::vector<std::size_t> order_;      // rows of this layer, the deep ones first
   std::vector<std::size_t> shallow_;
+  std::vector<Span> spans_;
   std::size_t n_deep_ = 0;
 };
 

@@ -26,7 +26,9 @@ struct Scratch {
   std::vector<float> attended;   // [capacity, n_heads·head_dim]
   std::vector<float> gate, up;   // [capacity, d_ff]
   std::vector<float> projected;  // [capacity, d_model]
-  std::vector<float> scores;     // [threads, 8, score_stride]
+  std::vector<float> attention;  // [threads, attention_stride]: AttentionArgs::scratch
+  std::size_t attention_stride = 0;
+  std::size_t attention_rows = 0;  // that it is enough for
   std::size_t score_stride = 0;
   MatmulScratch matmul;
 };

@@ -108,10 +108,21 @@ struct SoftmaxStats {
 // Element of the KV cache. i8: x ≈ scale·q, one scale for each key and each value.
 enum class KvElement { f32, f16, i8 };
 
+// Query rows (heads of tokens) of one call of attention(), at most.
+inline constexpr std::size_t kMaxAttentionRows = 64;
+// Positions whose keys or values are widened at a time.
+inline constexpr std::size_t kAttentionTile = 32;
+
+// Consecutive tokens of one sequence.
 struct AttentionArgs {
-  const float* q;  // [n_q, head_dim], rows q_stride apart: the heads that share a KV head
-  std::size_t q_stride;
-  std::size_t n_q;  // 1 … 8
+  // [n_tokens, n_q, head_dim]: the heads that share a KV head, head_stride apart; tokens
+  // token_stride apart. Likewise `out`.
+  const float* q;
+  float* out;
+  std::size_t token_stride;
+  std::size_t head_stride;
+  std::size_t n_tokens;
+  std::size_t n_q;  // n_tokens·n_q ≤ kMaxAttentionRows
   // Position p is in pages[p / page_positions]; the other members are byte offsets in a page.
   const std::byte* const* pages;
   std::size_t page_positions;  // a multiple of 16
@@ -121,15 +132,13 @@ struct AttentionArgs {
   std::size_t value_scales;    // likewise
   std::size_t value_stride;    // head_dim rounded up to 16; the padding is readable
   KvElement element;
-  std::size_t n_positions;
-  std::size_t first_position;  // earlier ones are outside the window
+  std::size_t n_positions;  // that the first token sees, its own included; the next sees one more
+  std::size_t window;       // a token sees the last so many of its positions; 0: all
   std::size_t head_dim;
   float scale;
-  float softcap;  // scores become softcap·tanh(score / softcap); 0: as they are
-  float* scores;  // scratch [n_q, score_stride], score_stride ≥ n rounded up to 16
-  std::size_t score_stride;
-  float* out;  // [n_q, head_dim], rows out_stride apart
-  std::size_t out_stride;
+  float softcap;   // scores become softcap·tanh(score / softcap); 0: as they are
+  float* scratch;  // [n_tokens·n_q · (score_stride + value_stride) + kAttentionTile·value_stride]
+  std::size_t score_stride;  // at least the positions of the last token, rounded up to 16
 };
 
 // What a run at peak speed did; `kept` only keeps the work alive.

@@ -469,6 +469,13 @@ struct AttentionCase {
   double softcap;
 };
 
+// Scratch for `rows` query rows of up to n positions.
+std::vector<float> attention_scratch(std::size_t rows, std::size_t head_dim, std::size_t n) {
+  const std::size_t padded = (n + 15) / 16 * 16;
+  const std::size_t stride = (head_dim + 15) / 16 * 16;
+  return std::vector<float>(rows * (padded + stride) + kAttentionTile * stride);
+}
+
 std::vector<float> expected_attention(const AttentionCase& c, const std::vector<float>& q,
                                       const std::vector<float>& k, const std::vector<float>& v) {
   std::vector<float> out;
@@ -497,35 +504,34 @@ std::vector<float> expected_attention(const AttentionCase& c, const std::vector<
 }
 
 void run_attention(const Kernels& kernels, const AttentionCase& c, const TestCache& cache,
-                   const std::vector<float>& q, std::vector<float>& scores,
-                   std::vector<float>& out) {
+                   const std::vector<float>& q, std::vector<float>& out) {
+  std::vector<float> scratch = attention_scratch(c.n_q, c.head_dim, c.n);
   AttentionArgs args{};
   cache.fill(args);
   args.q = q.data();
-  args.q_stride = args.head_dim = args.out_stride = c.head_dim;
+  args.head_stride = args.head_dim = c.head_dim;
+  args.n_tokens = 1;
   args.n_q = c.n_q;
   args.n_positions = c.n;
-  args.first_position = c.left_out;
+  args.window = c.n - c.left_out;
   args.scale = 0.5F;
   args.softcap = static_cast<float>(c.softcap);
-  args.scores = scores.data();
-  args.score_stride = scores.size() / c.n_q;
+  args.scratch = scratch.data();
+  args.score_stride = (c.n + 15) / 16 * 16;
   args.out = out.data();
   kernels.attention(args);
 }
 
 // The pages that positions lie in change no bit.
 void check_attention(const Kernels& kernels, const AttentionCase& c) {
-  const std::size_t padded = (c.n + 15) / 16 * 16;
   const auto q = random_floats(c.n_q * c.head_dim, 12);
   std::vector<float> first;
   for (const std::size_t page_positions : {64UL, 16UL, 32UL}) {
     auto k = random_floats(c.n * c.head_dim, 13, 3.0F);
     auto v = random_floats(c.n * c.head_dim, 14);
     const TestCache cache(kernels, c.element, c.head_dim, page_positions, k, v);
-    std::vector<float> scores(c.n_q * padded);
     std::vector<float> out(c.n_q * c.head_dim + 1, -7.0F);
-    run_attention(kernels, c, cache, q, scores, out);
+    run_attention(kernels, c, cache, q, out);
     const auto expected = expected_attention(c, q, k, v);
     for (std::size_t i = 0; i < expected.size(); ++i) {
       ASSERT_NEAR(out[i], expected[i], 2e-5) << c.head_dim << " " << c.n;
@@ -565,8 +571,7 @@ TEST_P(KernelsTest, AttentionInEightBitsIsWithinItsBound) {
     auto v_held = v;
     const TestCache cache(k_, c.element, c.head_dim, 16, k_held, v_held);
     std::vector<float> out(c.n_q * c.head_dim);
-    std::vector<float> scores(c.n_q * 64);
-    run_attention(k_, c, cache, q, scores, out);
+    run_attention(k_, c, cache, q, out);
     const auto exact = expected_attention(c, q, k, v);
     for (std::size_t g = 0; g < c.n_q; ++g) {
       const std::size_t row = g * c.head_dim;
@@ -594,6 +599,50 @@ TEST_P(KernelsTest, AttentionMixesValuesByTheSoftmaxOfScores) {
             check_attention(k_, {element, head_dim, n, n_q, left_out, softcap});
           }
         }
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, AttentionOfManyTokensIsThatOfEachAlone) {
+  struct Case {
+    std::size_t n_tokens, n_q, n_before, window;
+  };
+  for (const KvElement element : {KvElement::f32, KvElement::f16, KvElement::i8}) {
+    for (const std::size_t dim : {8UL, 20UL, 64UL, 80UL}) {
+      for (const auto& [n_tokens, n_q, n_before, window] :
+           {Case{8, 8, 0, 0}, Case{17, 1, 30, 0}, Case{9, 3, 100, 0}, Case{8, 8, 57, 20},
+            Case{16, 4, 3, 2}, Case{12, 1, 60, 1}}) {
+        const std::size_t n = n_before + n_tokens;
+        auto k = random_floats(n * dim, 13);
+        auto v = random_floats(n * dim, 14);
+        const TestCache cache(k_, element, dim, 32, k, v);
+        const auto q = random_floats(n_tokens * n_q * dim, 12);
+        std::vector<float> scratch = attention_scratch(n_tokens * n_q, dim, n);
+        std::vector<float> together(q.size() + 1, -7.0F);
+        std::vector<float> alone(q.size() + 1, -7.0F);
+        AttentionArgs args{};
+        cache.fill(args);
+        args.q = q.data();
+        args.out = together.data();
+        args.token_stride = n_q * dim;
+        args.head_stride = args.head_dim = dim;
+        args.n_tokens = n_tokens;
+        args.n_q = n_q;
+        args.n_positions = n_before + 1;
+        args.window = window;
+        args.scale = 0.5F;
+        args.scratch = scratch.data();
+        args.score_stride = (n + 15) / 16 * 16;
+        k_.attention(args);
+        args.n_tokens = 1;
+        for (std::size_t t = 0; t < n_tokens; ++t) {
+          args.q = &q[t * n_q * dim];
+          args.out = &alone[t * n_q * dim];
+          args.n_positions = n_before + 1 + t;
+          k_.attention(args);
+        }
+        ASSERT_EQ(together, alone) << dim << " " << n_tokens << " " << n_q << " " << window;
       }
     }
   }
