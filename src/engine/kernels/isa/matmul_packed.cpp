@@ -31,6 +31,7 @@ constexpr std::size_t kTileVecs = 4;
 constexpr std::size_t kTileTokens = 2;
 constexpr std::size_t kNarrow = 2;
 #endif
+constexpr std::size_t kNarrowVecs = 1;
 constexpr std::size_t kTileRows = kTileVecs * kLanes;
 constexpr std::size_t kChunkBlocks = 64;  // columns of a chunk, in blocks; a multiple of 8
 // How far ahead of the arithmetic weights are asked for.
@@ -101,27 +102,41 @@ WATTLE_INLINE void add_part(const std::uint8_t* block, const Vec<Type>& rows, st
   }
 }
 
-template <PackedType Type, std::size_t T>
-void multiply_narrow(const PackedRows& rows, const Tokens& tokens) {
-  for (std::size_t row = 0; row < rows.n_rows; row += kLanes) {
-    const Vec<Type> vec = vec_at<Type>(rows, row);
-    F32v sum[T] = {};
-    for (std::size_t b = 0; b < rows.n_blocks; ++b) {
-      const std::uint8_t* block = vec.quants + b * kLayout<Type>.quant_bytes;
+// V vectors of rows from `row` on. Each row group is a stream of its own for the prefetchers.
+template <PackedType Type, std::size_t V, std::size_t T>
+void multiply_vectors(const PackedRows& rows, std::size_t row, const Tokens& tokens) {
+  Vec<Type> vec[V];
+  WATTLE_UNROLL for (std::size_t v = 0; v < V; ++v) vec[v] = vec_at<Type>(rows, row + v * kLanes);
+  F32v sum[V][T] = {};
+  for (std::size_t b = 0; b < rows.n_blocks; ++b) {
+    WATTLE_UNROLL for (std::size_t v = 0; v < V; ++v) {
+      const std::uint8_t* block = vec[v].quants + b * kLayout<Type>.quant_bytes;
 #if defined(__AVX512F__)
       for (std::size_t i = 0; i < kLayout<Type>.quant_bytes; i += 64) {
-        __builtin_prefetch(block + kPrefetchBytes + i);
+        __builtin_prefetch(block + kPrefetchBytes + i, 0, 0);
       }
 #endif
-      add_part<Type, T, 0>(block, vec, b, tokens.x + b, tokens.stride, sum);
+      add_part<Type, T, 0>(block, vec[v], b, tokens.x + b, tokens.stride, sum[v]);
       if constexpr (kParts<Type> == 2) {
-        add_part<Type, T, 1>(block, vec, b, tokens.x + b, tokens.stride, sum);
+        add_part<Type, T, 1>(block, vec[v], b, tokens.x + b, tokens.stride, sum[v]);
       }
     }
+  }
+  WATTLE_UNROLL for (std::size_t v = 0; v < V; ++v) {
     WATTLE_UNROLL for (std::size_t t = 0; t < T; ++t) {
-      store_rows(tokens.out + t * tokens.out_stride + row, sum[t], rows.n_rows - row);
+      store_rows(tokens.out + t * tokens.out_stride + row + v * kLanes, sum[v][t],
+                 rows.n_rows - row - v * kLanes);
     }
   }
+}
+
+template <PackedType Type, std::size_t T>
+void multiply_narrow(const PackedRows& rows, const Tokens& tokens) {
+  std::size_t row = 0;
+  for (; row + kNarrowVecs * kLanes <= rows.n_rows; row += kNarrowVecs * kLanes) {
+    multiply_vectors<Type, kNarrowVecs, T>(rows, row, tokens);
+  }
+  for (; row < rows.n_rows; row += kLanes) multiply_vectors<Type, 1, T>(rows, row, tokens);
 }
 
 // --- many tokens
