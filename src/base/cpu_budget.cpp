@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 #include <sstream>
 #include <string>
+#include <vector>
 
 namespace wattle {
 namespace {
@@ -66,21 +68,47 @@ double cgroup_cpu_quota(const FsRoot& root) {
   return limit;
 }
 
-int allowed_cores(const FsRoot& root) {
-  int cores = 1;
+namespace {
+
+// The numbers of the logical cores in the affinity mask; empty if the system does not say.
+std::vector<int> affinity() {
+  std::vector<int> cores;
   // Machines with more than CPU_SETSIZE cores need a larger set.
   for (int size = CPU_SETSIZE; size <= 64 * CPU_SETSIZE; size *= 2) {
     cpu_set_t* set = CPU_ALLOC(size);
     if (set == nullptr) break;
     const std::size_t bytes = CPU_ALLOC_SIZE(size);
     const bool known = sched_getaffinity(0, bytes, set) == 0;
-    if (known) cores = CPU_COUNT_S(bytes, set);
+    for (int cpu = 0; known && cpu < size; ++cpu) {
+      if (CPU_ISSET_S(static_cast<std::size_t>(cpu), bytes, set)) cores.push_back(cpu);
+    }
     CPU_FREE(set);
     if (known) break;
   }
+  return cores;
+}
+
+int within_quota(std::size_t cores, const FsRoot& root) {
   const double quota = cgroup_cpu_quota(root);
-  if (std::isfinite(quota)) cores = std::min(cores, static_cast<int>(std::floor(quota)));
-  return std::max(cores, 1);
+  int n = static_cast<int>(cores);
+  if (std::isfinite(quota)) n = std::min(n, static_cast<int>(std::floor(quota)));
+  return std::max(n, 1);
+}
+
+}  // namespace
+
+int allowed_cores(const FsRoot& root) {
+  return within_quota(affinity().size(), root);
+}
+
+int allowed_physical_cores(const FsRoot& root) {
+  std::set<std::string> cores;
+  for (const int cpu : affinity()) {
+    const auto siblings = root.read_text("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
+                                         "/topology/thread_siblings_list");
+    cores.insert(siblings ? *siblings : std::to_string(cpu));
+  }
+  return within_quota(cores.size(), root);
 }
 
 }  // namespace wattle

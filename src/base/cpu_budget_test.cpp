@@ -15,6 +15,17 @@ TEST(CpuBudget, NoControlGroupMeansNoQuota) {
   EXPECT_GE(allowed_cores(FsRoot(folder.path())), 1);
 }
 
+TEST(CpuBudget, HardwareThreadsOfOneCoreCountOnce) {
+  const TestFolder folder;
+  EXPECT_EQ(allowed_physical_cores(FsRoot(folder.path())), allowed_cores(FsRoot(folder.path())));
+  for (int cpu = 0; cpu < 1024; ++cpu) {
+    folder.write(
+        "sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list",
+        "0-1023\n");
+  }
+  EXPECT_EQ(allowed_physical_cores(FsRoot(folder.path())), 1);
+}
+
 TEST(CpuBudget, Version2TakesTheTightestOfAllParents) {
   const TestFolder folder;
   folder.write("proc/self/cgroup", "0::/a/b\n");

@@ -1,5 +1,6 @@
 #include "base/thread_pool.hpp"
 
+#include <algorithm>
 #include <system_error>
 
 namespace wattle {
@@ -16,9 +17,23 @@ void pause_cpu() {
 // About 50 µs of pauses: longer than the gap between two loops of a forward pass.
 constexpr int kSpins = 1000;
 
+constexpr std::uint64_t pack(std::uint64_t begin, std::uint64_t end) {
+  return begin << 32U | end;
+}
+constexpr std::uint64_t begin_of(std::uint64_t range) {
+  return range >> 32U;
+}
+constexpr std::uint64_t end_of(std::uint64_t range) {
+  return range & 0xFFFFFFFFU;
+}
+
+constexpr std::size_t kMostItems = 0xFFFFFFFFU;  // of a range
+
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads)
+    : ranges_(std::make_unique<Range[]>(static_cast<std::size_t>(std::max(threads, 1)))),
+      bells_(std::make_unique<Bell[]>(static_cast<std::size_t>(std::max(threads, 1)))) {
   for (int i = 1; i < threads; ++i) {
     try {
       workers_.emplace_back([this, i] { worker(static_cast<std::size_t>(i)); });
@@ -30,29 +45,50 @@ ThreadPool::ThreadPool(int threads) {
 
 ThreadPool::~ThreadPool() {
   stop_ = true;
-  ++alarm_;
-  alarm_.notify_all();
+  for (std::size_t i = 1; i <= workers_.size(); ++i) wake(i);
   for (auto& thread : workers_) thread.join();
 }
 
-void ThreadPool::take_items(std::size_t thread) {
-  for (std::size_t item = next_++; item < n_items_; item = next_++) task_(context_, item, thread);
+void ThreadPool::wake(std::size_t thread) {
+  ++bells_[thread].rung;
+  bells_[thread].rung.notify_one();
 }
 
-void ThreadPool::run(std::size_t n_items, Task task, void* context) {
+void ThreadPool::take_items(std::size_t thread) {
+  std::atomic<std::uint64_t>& own = ranges_[thread].begin_end;
+  for (std::uint64_t range = own; begin_of(range) < end_of(range);) {
+    if (!own.compare_exchange_weak(range, pack(begin_of(range) + 1, end_of(range)))) continue;
+    task_(context_, begin_of(range), thread);
+    range = own;
+  }
+  for (std::size_t i = 1; i < active_; ++i) {
+    std::atomic<std::uint64_t>& other = ranges_[(thread + i) % active_].begin_end;
+    for (std::uint64_t range = other; begin_of(range) < end_of(range);) {
+      if (!other.compare_exchange_weak(range, pack(begin_of(range), end_of(range) - 1))) continue;
+      task_(context_, end_of(range) - 1, thread);
+      range = other;
+    }
+  }
+}
+
+void ThreadPool::run(std::size_t n_items, int most_threads, Task task, void* context) {
   const std::lock_guard lock(one_loop_);
-  if (workers_.empty() || n_items <= 1) {
+  const std::size_t all = workers_.size() + 1;
+  const std::size_t active =
+      most_threads > 0 ? std::min(all, static_cast<std::size_t>(most_threads)) : all;
+  if (active == 1 || n_items <= 1 || n_items > kMostItems) {
     for (std::size_t i = 0; i < n_items; ++i) task(context, i, 0);
     return;
   }
   task_ = task;
   context_ = context;
-  n_items_ = n_items;
-  next_ = 0;
+  active_ = active;
+  for (std::size_t t = 0; t < active; ++t) {
+    ranges_[t].begin_end = pack(n_items * t / active, n_items * (t + 1) / active);
+  }
   open_ = ++loops_;
-  if (sleepers_ > 0) {
-    ++alarm_;
-    alarm_.notify_all();
+  for (std::size_t t = 1; t < active; ++t) {
+    if (bells_[t].asleep) wake(t);
   }
   take_items(0);
   // No worker may enter from here on; wait for those that are inside.
@@ -65,7 +101,9 @@ void ThreadPool::run(std::size_t n_items, Task task, void* context) {
 
 // A worker first says that it is inside and then looks whether a loop is open; run() first closes
 // the loop and then looks whether anybody is inside. In the single order of these (sequentially
-// consistent) operations, a worker that saw the loop open is seen by run().
+// consistent) operations, a worker that saw the loop open is seen by run(). Likewise a worker says
+// that it is asleep before it looks for a loop once more, and run() opens the loop before it looks
+// for sleepers.
 void ThreadPool::worker(std::size_t thread) {
   std::uint64_t last = 0;
   int spins = 0;
@@ -74,21 +112,24 @@ void ThreadPool::worker(std::size_t thread) {
     if (seen != 0 && seen != last) {
       ++inside_;
       if (const std::uint64_t number = open_; number != 0) {
-        take_items(thread);
         last = number;
+        if (thread < active_) {
+          take_items(thread);
+          spins = 0;
+        }
       }
       --inside_;
-      spins = 0;
       continue;
     }
     pause_cpu();
     if (++spins < kSpins) continue;
     spins = 0;
-    const std::uint32_t alarm = alarm_;
-    ++sleepers_;
+    Bell& bell = bells_[thread];
+    const std::uint32_t rung = bell.rung;
+    bell.asleep = true;
     const std::uint64_t now = open_;
-    if (!stop_ && (now == 0 || now == last)) alarm_.wait(alarm);
-    --sleepers_;
+    if (!stop_ && (now == 0 || now == last)) bell.rung.wait(rung);
+    bell.asleep = false;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -22,14 +23,16 @@ class ThreadPool {
 
   [[nodiscard]] int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls work(item, thread) once for every item in [0, n_items), items handed out in order to
-  // whichever thread is free; `thread` is in [0, threads()). Returns when all are done. The caller
-  // takes part, so progress never depends on a worker being scheduled. Callers on several threads
-  // wait for each other. `work` must not throw and must not call for_each.
+  // Calls work(item, thread) once for every item in [0, n_items); `thread` is in [0, threads()).
+  // Each thread begins with a range of neighbouring items, in order; who has finished takes from
+  // the end of another's. Returns when all are done. The caller takes part, so progress never
+  // depends on a worker being scheduled. Callers on several threads wait for each other. `work`
+  // must not throw and must not call for_each.
+  // With most_threads > 0, only the first so many threads take part; the others go on sleeping.
   template <class Work>
-  void for_each(std::size_t n_items, Work&& work) {
+  void for_each(std::size_t n_items, Work&& work, int most_threads = 0) {
     run(
-        n_items,
+        n_items, most_threads,
         [](void* context, std::size_t item, std::size_t thread) {
           (*static_cast<std::remove_reference_t<Work>*>(context))(item, thread);
         },
@@ -38,21 +41,29 @@ class ThreadPool {
 
  private:
   using Task = void (*)(void* context, std::size_t item, std::size_t thread);
-  void run(std::size_t n_items, Task task, void* context);
+  // The items of a thread that nobody has taken yet: begin in the upper half, end in the lower.
+  struct alignas(64) Range {
+    std::atomic<std::uint64_t> begin_end{0};
+  };
+  struct alignas(64) Bell {
+    std::atomic<std::uint32_t> rung{0};  // what a sleeping worker waits on
+    std::atomic<bool> asleep{false};
+  };
+  void run(std::size_t n_items, int most_threads, Task task, void* context);
   void worker(std::size_t thread);
   void take_items(std::size_t thread);
+  void wake(std::size_t thread);
 
   std::mutex one_loop_;
   // The loop in progress; written only while no worker is inside (open_ = 0 and inside_ = 0).
   Task task_ = nullptr;
   void* context_ = nullptr;
-  std::size_t n_items_ = 0;
+  std::size_t active_ = 1;
   std::uint64_t loops_ = 0;
-  alignas(64) std::atomic<std::size_t> next_{0};
-  alignas(64) std::atomic<std::uint64_t> open_{0};   // number of the loop in progress, or 0
-  alignas(64) std::atomic<int> inside_{0};           // workers that may touch the loop
-  alignas(64) std::atomic<std::uint32_t> alarm_{0};  // what sleeping workers wait on
-  std::atomic<int> sleepers_{0};
+  std::unique_ptr<Range[]> ranges_;                 // [threads()]
+  std::unique_ptr<Bell[]> bells_;                   // likewise
+  alignas(64) std::atomic<std::uint64_t> open_{0};  // number of the loop in progress, or 0
+  alignas(64) std::atomic<int> inside_{0};          // workers that may touch the loop
   std::atomic<bool> stop_{false};
   std::vector<std::thread> workers_;
 };

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <atomic>
 #include <chrono>
 #include <numeric>
 #include <vector>
@@ -25,6 +26,41 @@ TEST(ThreadPool, EveryItemIsDoneOnceForAnyNumberOfThreads) {
       for (const std::size_t thread : by)
         EXPECT_LT(thread, static_cast<std::size_t>(pool.threads()));
     }
+  }
+}
+
+TEST(ThreadPool, OnlyTheThreadsAskedForTakePart) {
+  ThreadPool pool(4);
+  for (int round = 0; round < 200; ++round) {
+    for (const int most : {1, 2, 3, 4, 9}) {
+      std::vector<std::atomic<int>> done(50);
+      std::atomic<std::size_t> highest{0};
+      pool.for_each(
+          done.size(),
+          [&](std::size_t i, std::size_t thread) {
+            ++done[i];
+            std::size_t seen = highest;
+            while (seen < thread && !highest.compare_exchange_weak(seen, thread)) {
+            }
+          },
+          most);
+      for (const auto& count : done) ASSERT_EQ(count, 1);
+      ASSERT_LT(highest, static_cast<std::size_t>(std::min(most, 4)));
+    }
+  }
+}
+
+TEST(ThreadPool, EveryThreadBeginsWithNeighbouringItemsInOrder) {
+  ThreadPool pool(3);
+  for (int round = 0; round < 100; ++round) {
+    std::vector<std::size_t> order;  // of thread 0, which is always there
+    pool.for_each(300, [&](std::size_t i, std::size_t thread) {
+      if (thread == 0) order.push_back(i);
+    });
+    std::size_t own = 0;
+    while (own < order.size() && order[own] == own) ++own;
+    ASSERT_LE(own, 100U);
+    for (std::size_t i = own; i < order.size(); ++i) ASSERT_GE(order[i], 100U) << i;
   }
 }
 

@@ -247,8 +247,10 @@ class Batch {
 Result<int> batch(const BatchOptions& options) {
   WATTLE_TRY(auto prompts, read_prompts(options));
   WATTLE_TRY(const engine::GenerateOptions generate, generate_options(options));
-  WATTLE_TRY(const auto model, engine::Model::load(options.model, {.exact = options.exact,
-                                                                   .threads = options.threads}));
+  WATTLE_TRY(const auto model,
+             engine::Model::load(options.model, {.exact = options.exact,
+                                                 .threads = options.threads,
+                                                 .decode_threads = options.decode_threads}));
   engine::SchedulerOptions scheduler_options = options.scheduler;
   scheduler_options.context = options.context;
   scheduler_options.kv_type = kv_type(options.kv);

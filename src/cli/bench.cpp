@@ -48,7 +48,8 @@ void add_options(CLI::App& command, Options& options) {
       ->check(CLI::Range(0U, kMostTokens));
   add_list(command, "-b,--batch", options.batches, "Sequences that decode together")
       ->check(CLI::Range(1, 1024));
-  add_list(command, "-t,--threads", options.threads, "Threads (0: cores this process may use)")
+  add_list(command, "-t,--threads", options.threads,
+           "Threads (0: physical cores this process may use)")
       ->check(CLI::Range(0, 1024));
   command
       .add_option("-r,--repetitions", options.repetitions, "Counted repetitions, after one warm-up")

@@ -151,7 +151,8 @@ class Bench {
     // Where the mark cannot be lowered, only what comes before the first bandwidth test is known.
     rss_known_ = meter::reset_peak_rss(root_) || records_.empty();
     const std::int64_t begin = clock_.monotonic_ns();
-    WATTLE_TRY(const auto model, engine::Model::load(path, {.threads = threads}));
+    WATTLE_TRY(const auto model,
+               engine::Model::load(path, {.threads = threads, .decode_threads = threads}));
     const double load_ms = static_cast<double>(clock_.monotonic_ns() - begin) / 1e6;
     BenchModel about = describe(*model, path, options_.kv);
     about.load_ms = load_ms;
@@ -179,7 +180,7 @@ class Bench {
         advance(Group::work_of(record.test), record.test);
       }
       note_peak_rss(records);
-      if (round > 0) measure_limits(about->threads, records);
+      if (round > 0) measure_limits(*model, records);
       if (interrupted()) return fail(ErrorCode::cancelled, "interrupted");
     }
     std::ranges::move(records, std::back_inserter(records_));
@@ -204,8 +205,9 @@ class Bench {
     }
   }
 
-  void measure_limits(int threads, std::vector<BenchRecord>& records) {
-    const engine::MachineLimits limits = engine::measure_limits(threads);
+  void measure_limits(const engine::Model& model, std::vector<BenchRecord>& records) {
+    const engine::MachineLimits limits =
+        engine::measure_limits(model.threads(), model.weight_memory());
     for (BenchRecord& record : records) record.repetitions.back().limits = limits;
     rss_known_ = meter::reset_peak_rss(root_);
   }

@@ -15,7 +15,9 @@ void add_eval_arguments(CLI::App& command, EvalArguments& arguments) {
   command.add_option(
       "--exit-layer", arguments.exit_layers,
       "Evaluate after these layers, counted from 1: 4,8,16 or all (none: full depth)");
-  command.add_option("-t,--threads", arguments.threads, "Threads (0: cores this process may use)")
+  command
+      .add_option("-t,--threads", arguments.threads,
+                  "Threads (0: physical cores this process may use)")
       ->check(CLI::Range(0, 1024));
   command.add_flag("--exact", arguments.exact,
                    "Weights dequantised, activations and KV cache F32: slow, for checking");

@@ -191,7 +191,11 @@ void add_generation_options(CLI::App& command, GenerationOptions& options) {
   command.add_option("--kv", options.kv, "KV cache type")
       ->check(CLI::IsMember({"f16", "f32", "i8"}))
       ->capture_default_str();
-  command.add_option("-t,--threads", options.threads, "Threads (0: cores this process may use)");
+  command.add_option("-t,--threads", options.threads,
+                     "Threads (0: physical cores this process may use)");
+  command.add_option("--decode-threads", options.decode_threads,
+                     "Threads of decoding one sequence, which a few cores do as fast as many (0: "
+                     "all up to 4, half of those above)");
   command.add_flag("--exact", options.exact,
                    "Weights dequantised, activations and KV cache F32: for checking, slow");
 }
@@ -221,8 +225,10 @@ engine::KvType kv_type(const std::string& name) {
 
 Result<OpenModel> open_model(const GenerationOptions& options) {
   OpenModel open;
-  WATTLE_TRY(open.model, engine::Model::load(options.model,
-                                             {.exact = options.exact, .threads = options.threads}));
+  WATTLE_TRY(open.model,
+             engine::Model::load(options.model, {.exact = options.exact,
+                                                 .threads = options.threads,
+                                                 .decode_threads = options.decode_threads}));
   engine::SessionOptions session;
   session.context = options.context;
   session.kv_type = kv_type(options.kv);

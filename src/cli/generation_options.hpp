@@ -18,6 +18,7 @@ struct GenerationOptions {
   std::uint32_t context = 0;
   std::string kv = "f16";
   int threads = 0;
+  int decode_threads = 0;
   bool exact = false;
   bool json = false;
   std::optional<float> exit_entropy;

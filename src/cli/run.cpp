@@ -39,6 +39,7 @@ Json describe(const meter::InferenceRecord& record, const engine::Model& model,
   Json json = meter::to_json(record);
   json["isa"] = model.isa();
   json["threads"] = model.threads();
+  json["decode_threads"] = model.decode_threads();
   json["tokens"] = Json::array();
   for (const auto& token : observer.tokens()) {
     Json entry = {{"id", token.id},

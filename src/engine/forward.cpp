@@ -118,9 +118,9 @@ class Pass {
                                  Product{&layer.v, s_.v.data(), d_kv()},
                                  Product{&layer.q, s_.q.data(), d_q()}};
     const std::span all(products);
-    multiply(compute_, n_deep_ == n ? all : all.first(2), s_.normed.data(), n, s_.matmul);
+    multiply(compute_, n_deep_ == n ? all : all.first(2), {s_.normed.data()}, n, s_.matmul);
     if (n_deep_ > 0 && n_deep_ < n) {
-      multiply(compute_, all.last(1), s_.normed.data(), n_deep_, s_.matmul);
+      multiply(compute_, all.last(1), {s_.normed.data()}, n_deep_, s_.matmul);
     }
     for_each_row(n, [&](std::size_t i) {
       add_bias(layer.v_bias, &s_.v[i * d_kv()]);
@@ -141,6 +141,10 @@ class Pass {
     const LayerWeights& layer = model_.weights().layers[index];
     find_spans();
     const std::size_t n_kv = config_.n_kv_heads;
+    // In 8 bits where blocks do not cross what one KV head's queries put out.
+    quantized_heads_ = layer.attention_out.is_packed() && d_q() / n_kv % kQuantBlock == 0
+                           ? s_.quantized.data()
+                           : nullptr;
     const auto work = [&](std::size_t item, std::size_t thread) {
       // The longest first.
       attend_span(index, spans_[spans_.size() - 1 - item / n_kv], item % n_kv, thread);
@@ -151,9 +155,10 @@ class Pass {
     if (positions * config_.n_heads * config_.head_dim < (1U << 16U)) {
       for (std::size_t item = 0; item < items; ++item) work(item, 0);
     } else {
-      compute_.pool->for_each(items, work);
+      compute_.pool->for_each(items, work, compute_.threads_for(n_deep_));
     }
-    add_product(layer.attention_out, s_.attended.data(), layer.post_attention_norm);
+    add_product(layer.attention_out, {s_.attended.data(), quantized_heads_},
+                layer.post_attention_norm);
   }
 
   // hidden += W_down · (gate(W_gate·h) · W_up·h), for the deep rows.
@@ -161,14 +166,12 @@ class Pass {
     const LayerWeights& layer = model_.weights().layers[index];
     const std::size_t d_ff = config_.d_ff;
     norm(layer.ffn_norm, n_deep_);
-    const std::array products = {Product{&layer.gate, s_.gate.data(), d_ff},
-                                 Product{&layer.up, s_.up.data(), d_ff}};
-    multiply(compute_, products, s_.normed.data(), n_deep_, s_.matmul);
-    const auto gated = architecture_.gate == Architecture::Gate::silu ? kernels_.silu_multiply
-                                                                      : kernels_.gelu_multiply;
-    for_each_row(n_deep_,
-                 [&](std::size_t i) { gated(&s_.gate[i * d_ff], &s_.up[i * d_ff], d_ff); });
-    add_product(layer.down, s_.gate.data(), layer.post_ffn_norm);
+    ActivationBlock* quantized = layer.down.is_packed() ? s_.quantized.data() : nullptr;
+    multiply_gated(compute_, {&layer.gate, s_.gate.data(), d_ff}, {&layer.up, s_.up.data(), d_ff},
+                   architecture_.gate == Architecture::Gate::silu ? kernels_.silu_multiply
+                                                                  : kernels_.gelu_multiply,
+                   {s_.normed.data()}, n_deep_, s_.matmul, quantized);
+    add_product(layer.down, {s_.gate.data(), quantized}, layer.post_ffn_norm);
   }
 
   [[nodiscard]] std::size_t n_deep() const { return n_deep_; }
@@ -283,10 +286,17 @@ class Pass {
       args.out = &s_.attended[offset];
       kernels_.attention(args);
     }
+    if (quantized_heads_ == nullptr) return;
+    const std::size_t width = per_kv * config_.head_dim;
+    for (std::size_t i = span.i; i < span.i + span.n; ++i) {
+      const std::size_t first = i * d_q() + kv_head * width;
+      kernels_.quantize(&s_.attended[first], width / kQuantBlock,
+                        quantized_heads_ + first / kQuantBlock);
+    }
   }
 
   // hidden += norm(matrix · x), for the deep rows; x: [n_deep, matrix.n_cols]
-  void add_product(const Matrix& matrix, const float* x, const Vector& post_norm) {
+  void add_product(const Matrix& matrix, const Operand& x, const Vector& post_norm) {
     const std::size_t d = config_.d_model;
     const std::array products = {Product{&matrix, s_.projected.data(), d}};
     multiply(compute_, products, x, n_deep_, s_.matmul);
@@ -312,6 +322,7 @@ class Pass {
   std::vector<std::size_t> order_;      // rows of this layer, the deep ones first
   std::vector<std::size_t> shallow_;
   std::vector<Span> spans_;
+  ActivationBlock* quantized_heads_ = nullptr;  // [n_deep, d_q / 32], or null
   std::size_t n_deep_ = 0;
 };
 
@@ -367,7 +378,7 @@ void output_head(const Transformer& model, Scratch& scratch, std::uint32_t conte
     normalize(model, hidden[t], model.weights().output_norm, &scratch.normed[t * config.d_model]);
   }
   const std::array products = {Product{&model.weights().output, logits, config.n_vocab}};
-  multiply(model.compute(), products, scratch.normed.data(), hidden.size(), scratch.matmul);
+  multiply(model.compute(), products, {scratch.normed.data()}, hidden.size(), scratch.matmul);
   if (config.logit_softcap > 0.0F) {
     model.compute().kernels->soft_cap(logits, config.logit_softcap, hidden.size() * config.n_vocab);
   }

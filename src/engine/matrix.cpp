@@ -1,6 +1,7 @@
 #include "engine/matrix.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 
 #include "engine/quant.hpp"
@@ -12,8 +13,11 @@ namespace {
 constexpr std::size_t kSerialWork = 1U << 20U;
 // Fewer tokens than this are quantised by one thread.
 constexpr std::size_t kSerialTokens = 4;
-// Rows a thread takes at a time.
+// Rows a thread takes at a time: enough for activations to be used again from the cache, or, where
+// weights stream from memory, few, so that threads finish together.
 constexpr std::size_t kItemRows = 128;
+constexpr std::size_t kStreamRows = 32;
+constexpr std::size_t kStreamTokens = 4;  // up to so many
 
 FloatRows float_rows(const Matrix& matrix, std::size_t begin, std::size_t end) {
   const FloatType type = matrix.type == TensorType::f32   ? FloatType::f32
@@ -25,37 +29,92 @@ FloatRows float_rows(const Matrix& matrix, std::size_t begin, std::size_t end) {
 
 class Multiplication {
  public:
-  Multiplication(const Compute& compute, const float* x, std::size_t n_cols, std::size_t n_tokens,
-                 MatmulScratch& scratch)
-      : compute_(compute), x_(x), n_cols_(n_cols), n_tokens_(n_tokens), scratch_(scratch) {}
+  // `products`: of matrices with the same number of columns.
+  Multiplication(const Compute& compute, std::span<const Product> products, const Operand& x,
+                 std::size_t n_tokens, MatmulScratch& scratch)
+      : compute_(compute),
+        products_(products),
+        x_(x),
+        n_cols_(products.front().matrix->n_cols),
+        n_tokens_(n_tokens),
+        item_rows_(n_tokens <= kStreamTokens ? kStreamRows : kItemRows),
+        scratch_(scratch) {
+    bool packed = false;
+    bool dequantize = false;
+    for (const Product& product : products) {
+      assert(product.matrix->n_cols == n_cols_);
+      n_rows_ += product.matrix->n_rows;
+      packed |= product.matrix->is_packed();
+      dequantize |= is_block_type(product.matrix->type) && !product.matrix->is_packed();
+    }
+    if (packed && x_.quantized == nullptr) quantize_operand();
+    if (dequantize) reserve_dequantized();
+  }
 
-  void quantize_activations() {
+  // Items of whole matrices, one after another.
+  void run() const {
+    std::size_t n_items = 0;
+    for (const Product& product : products_) n_items += items_of(product);
+    for_each(n_items, [this](std::size_t item, std::size_t thread) {
+      for (const Product& product : products_) {
+        const std::size_t items = items_of(product);
+        if (item < items) return rows(product, begin_of(item), end_of(product, item), thread);
+        item -= items;
+      }
+    });
+  }
+
+  // Items of the same rows of two matrices.
+  void run_gated(Gate gate, ActivationBlock* quantized) const {
+    const Product& into = products_[0];
+    const Product& up = products_[1];
+    for_each(items_of(into), [&](std::size_t item, std::size_t thread) {
+      const std::size_t begin = begin_of(item);
+      const std::size_t end = end_of(into, item);
+      rows(into, begin, end, thread);
+      rows(up, begin, end, thread);
+      for (std::size_t t = 0; t < n_tokens_; ++t) {
+        float* out = into.out + t * into.out_stride + begin;
+        gate(out, up.out + t * up.out_stride + begin, end - begin);
+        if (quantized == nullptr) continue;
+        compute_.kernels->quantize(out, (end - begin) / kQuantBlock,
+                                   quantized + (t * into.matrix->n_rows + begin) / kQuantBlock);
+      }
+    });
+  }
+
+ private:
+  [[nodiscard]] std::size_t items_of(const Product& product) const {
+    return (product.matrix->n_rows + item_rows_ - 1) / item_rows_;
+  }
+  [[nodiscard]] std::size_t begin_of(std::size_t item) const { return item * item_rows_; }
+  [[nodiscard]] std::size_t end_of(const Product& product, std::size_t item) const {
+    return std::min(product.matrix->n_rows, (item + 1) * item_rows_);
+  }
+
+  template <class Work>
+  void for_each(std::size_t n_items, Work&& work) const {
+    if (n_rows_ * n_cols_ * n_tokens_ < kSerialWork) {
+      for (std::size_t item = 0; item < n_items; ++item) work(item, 0);
+    } else {
+      compute_.pool->for_each(n_items, work, compute_.threads_for(n_tokens_));
+    }
+  }
+
+  void quantize_operand() {
     const std::size_t n_blocks = n_cols_ / kQuantBlock;
     if (scratch_.activations.size() < n_blocks * n_tokens_) {
       scratch_.activations.resize(n_blocks * n_tokens_);
     }
     const auto work = [&](std::size_t t, std::size_t) {
-      compute_.kernels->quantize(x_ + t * n_cols_, n_blocks, &scratch_.activations[t * n_blocks]);
+      compute_.kernels->quantize(x_.x + t * n_cols_, n_blocks, &scratch_.activations[t * n_blocks]);
     };
     if (n_tokens_ < kSerialTokens) {
       for (std::size_t t = 0; t < n_tokens_; ++t) work(t, 0);
     } else {
       compute_.pool->for_each(n_tokens_, work);
     }
-  }
-
-  void rows(const Product& product, std::size_t begin, std::size_t end, std::size_t thread) const {
-    const Matrix& matrix = *product.matrix;
-    float* out = product.out + begin;
-    if (matrix.is_packed()) {
-      compute_.kernels->matmul_packed(packed_rows(matrix, begin, end), scratch_.activations.data(),
-                                      n_tokens_, out, product.out_stride);
-    } else if (is_block_type(matrix.type)) {
-      dequantized_rows(product, begin, end, thread);
-    } else {
-      compute_.kernels->matmul_float(float_rows(matrix, begin, end), x_, n_cols_, n_tokens_, out,
-                                     product.out_stride);
-    }
+    x_.quantized = scratch_.activations.data();
   }
 
   void reserve_dequantized() {
@@ -63,7 +122,20 @@ class Multiplication {
     if (scratch_.dequantized.size() < n) scratch_.dequantized.resize(n);
   }
 
- private:
+  void rows(const Product& product, std::size_t begin, std::size_t end, std::size_t thread) const {
+    const Matrix& matrix = *product.matrix;
+    float* out = product.out + begin;
+    if (matrix.is_packed()) {
+      compute_.kernels->matmul_packed(packed_rows(matrix, begin, end), x_.quantized, n_tokens_, out,
+                                      product.out_stride);
+    } else if (is_block_type(matrix.type)) {
+      dequantized_rows(product, begin, end, thread);
+    } else {
+      compute_.kernels->matmul_float(float_rows(matrix, begin, end), x_.x, n_cols_, n_tokens_, out,
+                                     product.out_stride);
+    }
+  }
+
   // The exact path: rows widened to F32, a group at a time.
   void dequantized_rows(const Product& product, std::size_t begin, std::size_t end,
                         std::size_t thread) const {
@@ -77,53 +149,37 @@ class Multiplication {
                        {wide + r * n_cols_, n_cols_});
       }
       compute_.kernels->matmul_float({FloatType::f32, wide, n_cols_ * sizeof(float), n, n_cols_},
-                                     x_, n_cols_, n_tokens_, product.out + first,
+                                     x_.x, n_cols_, n_tokens_, product.out + first,
                                      product.out_stride);
     }
   }
 
   const Compute& compute_;
-  const float* x_;
+  std::span<const Product> products_;
+  Operand x_;
   std::size_t n_cols_;
   std::size_t n_tokens_;
+  std::size_t n_rows_ = 0;  // of all products
+  std::size_t item_rows_;
   MatmulScratch& scratch_;
 };
 
 }  // namespace
 
-void multiply(const Compute& compute, std::span<const Product> products, const float* x,
+int Compute::threads_for(std::size_t n_tokens) const {
+  return n_tokens <= kStreamTokens ? decode_threads : 0;
+}
+
+void multiply(const Compute& compute, std::span<const Product> products, const Operand& x,
               std::size_t n_tokens, MatmulScratch& scratch) {
-  const std::size_t n_cols = products.front().matrix->n_cols;
-  Multiplication multiplication(compute, x, n_cols, n_tokens, scratch);
-  std::size_t n_items = 0;
-  std::size_t n_rows = 0;
-  bool packed = false;
-  bool dequantize = false;
-  for (const Product& product : products) {
-    assert(product.matrix->n_cols == n_cols);
-    n_rows += product.matrix->n_rows;
-    n_items += (product.matrix->n_rows + kItemRows - 1) / kItemRows;
-    packed |= product.matrix->is_packed();
-    dequantize |= is_block_type(product.matrix->type) && !product.matrix->is_packed();
-  }
-  if (packed) multiplication.quantize_activations();
-  if (dequantize) multiplication.reserve_dequantized();
-  const auto work = [&](std::size_t item, std::size_t thread) {
-    for (const Product& product : products) {
-      const std::size_t items = (product.matrix->n_rows + kItemRows - 1) / kItemRows;
-      if (item < items) {
-        return multiplication.rows(product, item * kItemRows,
-                                   std::min(product.matrix->n_rows, (item + 1) * kItemRows),
-                                   thread);
-      }
-      item -= items;
-    }
-  };
-  if (n_rows * n_cols * n_tokens < kSerialWork) {
-    for (std::size_t item = 0; item < n_items; ++item) work(item, 0);
-  } else {
-    compute.pool->for_each(n_items, work);
-  }
+  Multiplication(compute, products, x, n_tokens, scratch).run();
+}
+
+void multiply_gated(const Compute& compute, const Product& gate, const Product& up, Gate function,
+                    const Operand& x, std::size_t n_tokens, MatmulScratch& scratch,
+                    ActivationBlock* quantized) {
+  const std::array products = {gate, up};
+  Multiplication(compute, products, x, n_tokens, scratch).run_gated(function, quantized);
 }
 
 }  // namespace wattle::engine

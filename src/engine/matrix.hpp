@@ -41,6 +41,10 @@ void pack(Matrix& matrix, std::byte* memory, ThreadPool& pool);
 struct Compute {
   const Kernels* kernels = nullptr;
   ThreadPool* pool = nullptr;
+  int decode_threads = 0;  // of a pass over a few tokens, which memory limits; 0: all
+
+  // For ThreadPool::for_each: how many threads work on a pass over so many tokens.
+  [[nodiscard]] int threads_for(std::size_t n_tokens) const;
 };
 
 // Memory of matrix products; grows to the largest product seen. One user at a time.
@@ -55,9 +59,25 @@ struct Product {
   std::size_t out_stride;
 };
 
+// [n_tokens, n_cols], for matrices that are packed in 8 bits.
+struct Operand {
+  const float* x = nullptr;                    // needed unless all matrices are packed
+  const ActivationBlock* quantized = nullptr;  // [n_tokens, n_cols / 32]; null: made from x
+};
+
 // out[t, r] = Σ_c matrix[r, c]·x[t, c] for every product; all matrices have the same n_cols.
 // Packed matrices are multiplied with activations in 8 bits, others with x itself.
-void multiply(const Compute& compute, std::span<const Product> products, const float* x,
+void multiply(const Compute& compute, std::span<const Product> products, const Operand& x,
               std::size_t n_tokens, MatmulScratch& scratch);
+
+// gate[i] = activation(gate[i])·up[i]
+using Gate = void (*)(float* gate, const float* up, std::size_t n);
+
+// Two products of the same shape; gate.out becomes function(gate·x)·(up·x). If `quantized`
+// [n_tokens, n_rows / 32] is given, that is also written there in 8 bits: for whoever multiplies
+// with it next. Precondition: then n_rows is a multiple of 32.
+void multiply_gated(const Compute& compute, const Product& gate, const Product& up, Gate function,
+                    const Operand& x, std::size_t n_tokens, MatmulScratch& scratch,
+                    ActivationBlock* quantized);
 
 }  // namespace wattle::engine

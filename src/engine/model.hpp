@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,10 @@ struct ModelConfig {
 struct LoadOptions {
   // Weights dequantised, activations and KV F32: the path for checking against a reference.
   bool exact = false;
-  int threads = 0;  // 0: cores this process may use
+  int threads = 0;  // 0: physical cores this process may use
+  // Of decoding one sequence, which memory limits: a few cores reach its bandwidth, more only burn
+  // power. 0: all up to four, half of those above. Never more than `threads`.
+  int decode_threads = 0;
 };
 
 class Model {
@@ -62,6 +66,10 @@ class Model {
   [[nodiscard]] virtual std::uint64_t bytes_per_token(std::uint32_t exit_layer = 0) const = 0;
   [[nodiscard]] virtual bool exact() const = 0;
   [[nodiscard]] virtual int threads() const = 0;
+  [[nodiscard]] virtual int decode_threads() const = 0;
+  // The memory that one pass over all layers streams through; embedding rows and small vectors are
+  // not in it.
+  [[nodiscard]] virtual std::vector<std::span<const std::byte>> weight_memory() const = 0;
   // "avx512", "avx2", "scalar"
   [[nodiscard]] virtual std::string isa() const = 0;
 };

@@ -144,7 +144,55 @@ ReadBandwidth read_bandwidth(ThreadPool& pool) {
   return BandwidthTest(pool, std::move(*buffer)).run();
 }
 
+constexpr std::size_t kPieceBytes = std::size_t{1} << 20U;
+
+// Whole pieces, and what is left of a stretch as far as read_all() can read it.
+std::vector<std::span<const std::byte>> pieces_of(
+    std::span<const std::span<const std::byte>> memory) {
+  constexpr std::size_t kReadUnit = 512;
+  std::vector<std::span<const std::byte>> pieces;
+  for (std::span<const std::byte> stretch : memory) {
+    while (stretch.size() >= kReadUnit) {
+      const std::size_t n = std::min(kPieceBytes, stretch.size() / kReadUnit * kReadUnit);
+      pieces.push_back(stretch.first(n));
+      stretch = stretch.subspan(n);
+    }
+  }
+  return pieces;
+}
+
+ReadBandwidth read_bandwidth_of(ThreadPool& pool,
+                                std::span<const std::span<const std::byte>> memory) {
+  constexpr std::size_t kLeastBytes = std::size_t{64} << 20U;
+  constexpr double kDurationNs = 250e6;
+  constexpr std::size_t kLeastPasses = 3;
+  const auto pieces = pieces_of(memory);
+  std::size_t bytes = 0;
+  for (const auto& piece : pieces) bytes += piece.size();
+  if (bytes < kLeastBytes) return {};
+  const SystemClock clock;
+  const Kernels& kernels = chosen_kernels();
+  std::atomic<std::uint64_t> sink{0};
+  std::vector<double> passes;
+  const std::int64_t start = clock.monotonic_ns();
+  while (passes.size() < kLeastPasses || elapsed_ns(clock, start) < kDurationNs) {
+    const std::int64_t begin = clock.monotonic_ns();
+    pool.for_each(pieces.size(), [&](std::size_t i, std::size_t) {
+      sink += kernels.read_all(pieces[i].data(), pieces[i].size());
+    });
+    passes.push_back(static_cast<double>(bytes) / elapsed_ns(clock, begin));
+  }
+  std::ranges::sort(passes);
+  return {passes.back(), passes[passes.size() / 2]};
+}
+
 }  // namespace
+
+ReadBandwidth measure_read_bandwidth(int threads,
+                                     std::span<const std::span<const std::byte>> memory) {
+  ThreadPool pool(thread_count(threads));
+  return read_bandwidth_of(pool, memory);
+}
 
 ReadBandwidth measure_read_bandwidth(int threads) {
   ThreadPool pool(thread_count(threads));
@@ -161,10 +209,11 @@ double measure_f32_peak_gflops(int threads) {
   return peak_gops(pool, chosen_kernels().f32_peak);
 }
 
-MachineLimits measure_limits(int threads) {
+MachineLimits measure_limits(int threads, std::span<const std::span<const std::byte>> memory) {
   ThreadPool pool(thread_count(threads));
-  return {read_bandwidth(pool), peak_gops(pool, chosen_kernels().int8_peak),
-          peak_gops(pool, chosen_kernels().f32_peak)};
+  const ReadBandwidth own = read_bandwidth_of(pool, memory);
+  return {own.best_gbs > 0.0 ? own : read_bandwidth(pool),
+          peak_gops(pool, chosen_kernels().int8_peak), peak_gops(pool, chosen_kernels().f32_peak)};
 }
 
 double one_thread_peak_gops(PeakRun (*peak)(std::size_t iterations)) {

@@ -2,6 +2,8 @@
 // What this machine could reach, measured on it: the read bandwidth that decoding is limited by,
 // and the multiply-adds that prefill is limited by.
 
+#include <span>
+
 #include "engine/kernels/kernels.hpp"
 
 namespace wattle::engine {
@@ -29,10 +31,17 @@ struct MachineLimits {
 // and pass, handed out in pieces of 256 kB, 1 MB and 4 MB in turn, each read in four streams, for
 // about 0.2 s.
 [[nodiscard]] ReadBandwidth measure_read_bandwidth(int threads);
+// The bandwidth of that very memory, in passes over all of it, each thread reading one stretch in
+// pieces of four streams: where pages lie in a machine changes how fast they are. 0 if it is less
+// than 64 MB, which caches may hold.
+[[nodiscard]] ReadBandwidth measure_read_bandwidth(
+    int threads, std::span<const std::span<const std::byte>> memory);
 // The best of the runs of half a millisecond, on all threads at once, that fit into 60 ms.
 [[nodiscard]] double measure_int8_peak_gops(int threads);
 [[nodiscard]] double measure_f32_peak_gflops(int threads);
-[[nodiscard]] MachineLimits measure_limits(int threads);
+// `memory`: what to read (a model's weights); if it is empty or small, a buffer of this test.
+[[nodiscard]] MachineLimits measure_limits(int threads,
+                                           std::span<const std::span<const std::byte>> memory = {});
 
 // The same for one thread and one instruction set, as benchmarks of kernels want it.
 [[nodiscard]] double one_thread_peak_gops(PeakRun (*peak)(std::size_t iterations));

@@ -29,6 +29,7 @@ void Scratch::reserve(const Transformer& model, std::size_t n, std::uint32_t con
   for (auto* rows : {&q, &attended}) rows->resize(n * d_q);
   for (auto* rows : {&k, &v}) rows->resize(n * d_kv);
   for (auto* rows : {&gate, &up}) rows->resize(n * c.d_ff);
+  quantized.resize(n * (std::max(d_q, std::size_t{c.d_ff}) / kQuantBlock));
   for (auto* rows : {&cosine, &sine}) rows->resize(n * (c.rope_dims / 2));
 }
 

@@ -20,13 +20,14 @@ struct Scratch {
   std::vector<float> hidden;        // [capacity, d_model]  the residual stream
   std::vector<float> cosine, sine;  // [capacity, rope_dims / 2]
   // The rows that take part in a layer, one after another:
-  std::vector<float> normed;     // [capacity, d_model]
-  std::vector<float> q;          // [capacity, n_heads·head_dim]
-  std::vector<float> k, v;       // [capacity, n_kv_heads·head_dim]
-  std::vector<float> attended;   // [capacity, n_heads·head_dim]
-  std::vector<float> gate, up;   // [capacity, d_ff]
-  std::vector<float> projected;  // [capacity, d_model]
-  std::vector<float> attention;  // [threads, attention_stride]: AttentionArgs::scratch
+  std::vector<float> normed;               // [capacity, d_model]
+  std::vector<float> q;                    // [capacity, n_heads·head_dim]
+  std::vector<float> k, v;                 // [capacity, n_kv_heads·head_dim]
+  std::vector<float> attended;             // [capacity, n_heads·head_dim]
+  std::vector<float> gate, up;             // [capacity, d_ff]
+  std::vector<float> projected;            // [capacity, d_model]
+  std::vector<ActivationBlock> quantized;  // of attended or gate, [capacity, columns / 32]
+  std::vector<float> attention;            // [threads, attention_stride]: AttentionArgs::scratch
   std::size_t attention_stride = 0;
   std::size_t attention_rows = 0;  // that it is enough for
   std::size_t score_stride = 0;

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -20,6 +21,12 @@ namespace wattle::engine {
 namespace {
 
 constexpr int kMaxThreads = 1024;
+
+int choose_decode_threads(int wanted, int threads) {
+  constexpr int kSaturate = 4;
+  if (wanted > 0) return std::min(wanted, threads);
+  return threads <= kSaturate ? threads : std::max(kSaturate, threads / 2);
+}
 
 // The pages of a tensor that now exists as a packed copy leave this process (not the page cache).
 void release_pages(std::span<const std::byte> bytes) {
@@ -263,9 +270,9 @@ Status Transformer::check_vocabulary_size(const Transformer& model) {
 
 Result<std::shared_ptr<const Transformer>> Transformer::load(const std::filesystem::path& path,
                                                              const LoadOptions& options) {
-  if (options.threads < 0 || options.threads > kMaxThreads) {
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("{} threads were asked for", options.threads),
+  for (const int threads : {options.threads, options.decode_threads}) {
+    if (threads >= 0 && threads <= kMaxThreads) continue;
+    return fail(ErrorCode::invalid_argument, fmt::format("{} threads were asked for", threads),
                 fmt::format("Use 1 to {}, or 0 for the cores this process may use.", kMaxThreads));
   }
   WATTLE_TRY(const Isa isa, choose_isa());
@@ -278,9 +285,10 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const std::filesyst
   WATTLE_TRY(model->config_, read_config(model->file_));
   model->architecture_ = find_architecture(model->config_.architecture);
   WATTLE_CHECK(check_vocabulary_size(*model));
-  model->pool_ =
-      std::make_unique<ThreadPool>(options.threads == 0 ? allowed_cores() : options.threads);
-  model->compute_ = {&kernels_for(isa), model->pool_.get()};
+  model->pool_ = std::make_unique<ThreadPool>(options.threads == 0 ? allowed_physical_cores()
+                                                                   : options.threads);
+  model->compute_ = {&kernels_for(isa), model->pool_.get(),
+                     choose_decode_threads(options.decode_threads, model->pool_->threads())};
   WATTLE_CHECK(TransformerLoader(*model).load_weights());
   std::map<TensorType, std::uint64_t> bytes_of;
   for (const TensorInfo& tensor : model->file_.tensors()) bytes_of[tensor.type] += tensor.n_bytes;
@@ -291,6 +299,23 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const std::filesyst
     model->precision_ = info(type).name;
   }
   return model;
+}
+
+std::vector<std::span<const std::byte>> Transformer::weight_memory() const {
+  std::vector<std::span<const std::byte>> memory;
+  const auto add = [&memory](const Matrix& m) {
+    if (!m.is_packed()) {
+      memory.emplace_back(m.rows, m.bytes());
+      return;
+    }
+    const auto* begin = reinterpret_cast<const std::byte*>(m.quants);
+    memory.emplace_back(begin, packed_bytes(m.type, m.n_rows, m.n_cols));
+  };
+  for (const LayerWeights& l : weights_.layers) {
+    for (const Matrix* m : {&l.q, &l.k, &l.v, &l.attention_out, &l.gate, &l.up, &l.down}) add(*m);
+  }
+  add(weights_.output);
+  return memory;
 }
 
 std::uint64_t Transformer::bytes_per_token(std::uint32_t exit_layer) const {

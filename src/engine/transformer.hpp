@@ -54,6 +54,8 @@ class Transformer final : public Model {
   [[nodiscard]] std::uint64_t bytes_per_token(std::uint32_t exit_layer) const override;
   [[nodiscard]] bool exact() const override { return exact_; }
   [[nodiscard]] int threads() const override { return pool_->threads(); }
+  [[nodiscard]] int decode_threads() const override { return compute_.decode_threads; }
+  [[nodiscard]] std::vector<std::span<const std::byte>> weight_memory() const override;
   [[nodiscard]] std::string isa() const override { return compute_.kernels->name; }
 
   [[nodiscard]] const Weights& weights() const { return weights_; }
