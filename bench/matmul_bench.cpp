@@ -32,6 +32,7 @@ constexpr PackedCase kPackedCases[] = {
     {PackedType::q4_super, "q4_super"},
     {PackedType::q5_super, "q5_super"},
     {PackedType::q6_super, "q6_super"},
+    {PackedType::q4_min_128, "q4_min_128"},
 };
 
 void matmul_packed(benchmark::State& state, Isa isa, const PackedCase& packed,

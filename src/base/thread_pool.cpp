@@ -27,6 +27,11 @@ constexpr std::uint64_t end_of(std::uint64_t range) {
   return range & 0xFFFFFFFFU;
 }
 
+// What a waiting worker asks for ahead: as much as memory gives during the short serial parts of a
+// forward pass, and less than a second-level cache holds.
+constexpr std::size_t kPrefetchBytes = std::size_t{192} << 10U;
+constexpr std::size_t kPrefetchStep = 512;
+
 constexpr std::size_t kMostItems = 0xFFFFFFFFU;  // of a range
 
 }  // namespace
@@ -71,7 +76,23 @@ void ThreadPool::take_items(std::size_t thread) {
   }
 }
 
-void ThreadPool::run(std::size_t n_items, int most_threads, Task task, void* context) {
+void ThreadPool::set_next(std::span<const std::byte> next) {
+  next_share_ = next.size() / active_;
+  next_ = next.data();
+}
+
+void ThreadPool::prefetch_next(std::size_t thread, std::size_t& done) const {
+  const std::size_t share = next_share_.load(std::memory_order_relaxed);
+  const std::byte* next = next_.load(std::memory_order_relaxed);
+  if (next == nullptr || done >= std::min(share, kPrefetchBytes)) return pause_cpu();
+  for (std::size_t i = 0; i < kPrefetchStep; i += 64) {
+    __builtin_prefetch(next + share * thread + done + i, 0, 2);
+  }
+  done += kPrefetchStep;
+}
+
+void ThreadPool::run(std::size_t n_items, int most_threads, std::span<const std::byte> next,
+                     Task task, void* context) {
   const std::lock_guard lock(one_loop_);
   const std::size_t all = workers_.size() + 1;
   const std::size_t active =
@@ -83,6 +104,7 @@ void ThreadPool::run(std::size_t n_items, int most_threads, Task task, void* con
   task_ = task;
   context_ = context;
   active_ = active;
+  set_next(next);
   for (std::size_t t = 0; t < active; ++t) {
     ranges_[t].begin_end = pack(n_items * t / active, n_items * (t + 1) / active);
   }
@@ -107,6 +129,7 @@ void ThreadPool::run(std::size_t n_items, int most_threads, Task task, void* con
 void ThreadPool::worker(std::size_t thread) {
   std::uint64_t last = 0;
   int spins = 0;
+  std::size_t prefetched = 0;
   while (!stop_) {
     const std::uint64_t seen = open_;
     if (seen != 0 && seen != last) {
@@ -116,12 +139,13 @@ void ThreadPool::worker(std::size_t thread) {
         if (thread < active_) {
           take_items(thread);
           spins = 0;
+          prefetched = 0;
         }
       }
       --inside_;
       continue;
     }
-    pause_cpu();
+    prefetch_next(thread, prefetched);
     if (++spins < kSpins) continue;
     spins = 0;
     Bell& bell = bells_[thread];

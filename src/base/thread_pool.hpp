@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -29,10 +30,13 @@ class ThreadPool {
   // depends on a worker being scheduled. Callers on several threads wait for each other. `work`
   // must not throw and must not call for_each.
   // With most_threads > 0, only the first so many threads take part; the others go on sleeping.
+  // `next`: what the loop after this one will read, in the order of its items. While they wait for
+  // it, workers ask for the beginning of their share.
   template <class Work>
-  void for_each(std::size_t n_items, Work&& work, int most_threads = 0) {
+  void for_each(std::size_t n_items, Work&& work, int most_threads = 0,
+                std::span<const std::byte> next = {}) {
     run(
-        n_items, most_threads,
+        n_items, most_threads, next,
         [](void* context, std::size_t item, std::size_t thread) {
           (*static_cast<std::remove_reference_t<Work>*>(context))(item, thread);
         },
@@ -49,8 +53,11 @@ class ThreadPool {
     std::atomic<std::uint32_t> rung{0};  // what a sleeping worker waits on
     std::atomic<bool> asleep{false};
   };
-  void run(std::size_t n_items, int most_threads, Task task, void* context);
+  void run(std::size_t n_items, int most_threads, std::span<const std::byte> next, Task task,
+           void* context);
   void worker(std::size_t thread);
+  void set_next(std::span<const std::byte> next);
+  void prefetch_next(std::size_t thread, std::size_t& done) const;
   void take_items(std::size_t thread);
   void wake(std::size_t thread);
 
@@ -64,6 +71,9 @@ class ThreadPool {
   std::unique_ptr<Bell[]> bells_;                   // likewise
   alignas(64) std::atomic<std::uint64_t> open_{0};  // number of the loop in progress, or 0
   alignas(64) std::atomic<int> inside_{0};          // workers that may touch the loop
+  // Of the loop before; only addresses, so it does not matter when a worker sees which.
+  std::atomic<const std::byte*> next_{nullptr};
+  std::atomic<std::size_t> next_share_{0};  // bytes of a thread
   std::atomic<bool> stop_{false};
   std::vector<std::thread> workers_;
 };

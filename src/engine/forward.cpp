@@ -118,7 +118,8 @@ class Pass {
                                  Product{&layer.v, s_.v.data(), d_kv()},
                                  Product{&layer.q, s_.q.data(), d_q()}};
     const std::span all(products);
-    multiply(compute_, n_deep_ == n ? all : all.first(2), {s_.normed.data()}, n, s_.matmul);
+    multiply(compute_, n_deep_ == n ? all : all.first(2), {s_.normed.data()}, n, s_.matmul,
+             &layer.attention_out);
     if (n_deep_ > 0 && n_deep_ < n) {
       multiply(compute_, all.last(1), {s_.normed.data()}, n_deep_, s_.matmul);
     }
@@ -155,10 +156,11 @@ class Pass {
     if (positions * config_.n_heads * config_.head_dim < (1U << 16U)) {
       for (std::size_t item = 0; item < items; ++item) work(item, 0);
     } else {
-      compute_.pool->for_each(items, work, compute_.threads_for(n_deep_));
+      compute_.pool->for_each(items, work, compute_.threads_for(n_deep_),
+                              streamed(layer.attention_out));
     }
     add_product(layer.attention_out, {s_.attended.data(), quantized_heads_},
-                layer.post_attention_norm);
+                layer.post_attention_norm, &layer.gate);
   }
 
   // hidden += W_down · (gate(W_gate·h) · W_up·h), for the deep rows.
@@ -170,8 +172,10 @@ class Pass {
     multiply_gated(compute_, {&layer.gate, s_.gate.data(), d_ff}, {&layer.up, s_.up.data(), d_ff},
                    architecture_.gate == Architecture::Gate::silu ? kernels_.silu_multiply
                                                                   : kernels_.gelu_multiply,
-                   {s_.normed.data()}, n_deep_, s_.matmul, quantized);
-    add_product(layer.down, {s_.gate.data(), quantized}, layer.post_ffn_norm);
+                   {s_.normed.data()}, n_deep_, s_.matmul, quantized, &layer.down);
+    const Weights& weights = model_.weights();
+    add_product(layer.down, {s_.gate.data(), quantized}, layer.post_ffn_norm,
+                index + 1 < weights.layers.size() ? &weights.layers[index + 1].k : &weights.output);
   }
 
   [[nodiscard]] std::size_t n_deep() const { return n_deep_; }
@@ -296,10 +300,11 @@ class Pass {
   }
 
   // hidden += norm(matrix · x), for the deep rows; x: [n_deep, matrix.n_cols]
-  void add_product(const Matrix& matrix, const Operand& x, const Vector& post_norm) {
+  void add_product(const Matrix& matrix, const Operand& x, const Vector& post_norm,
+                   const Matrix* next) {
     const std::size_t d = config_.d_model;
     const std::array products = {Product{&matrix, s_.projected.data(), d}};
-    multiply(compute_, products, x, n_deep_, s_.matmul);
+    multiply(compute_, products, x, n_deep_, s_.matmul, next);
     for_each_row(n_deep_, [&](std::size_t i) {
       float* row = &s_.projected[i * d];
       if (!post_norm.empty()) {

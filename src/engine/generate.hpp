@@ -24,7 +24,7 @@ struct SessionOptions {
   KvType kv_type = KvType::f16;  // a model loaded with `exact` always uses f32
   std::uint32_t kv_page = 64;    // positions a page of the cache holds, rounded up to 16s; results
                                  // do not depend on it
-  std::uint32_t batch = 256;  // prompt positions processed at a time; results do not depend on it
+  std::uint32_t batch = 512;  // prompt positions processed at a time; results do not depend on it
 };
 
 // KV cache, scratch memory and position of one sequence. One thread at a time.

@@ -31,14 +31,16 @@ class Multiplication {
  public:
   // `products`: of matrices with the same number of columns.
   Multiplication(const Compute& compute, std::span<const Product> products, const Operand& x,
-                 std::size_t n_tokens, MatmulScratch& scratch)
+                 std::size_t n_tokens, MatmulScratch& scratch, const Matrix* next)
       : compute_(compute),
         products_(products),
         x_(x),
         n_cols_(products.front().matrix->n_cols),
         n_tokens_(n_tokens),
         item_rows_(n_tokens <= kStreamTokens ? kStreamRows : kItemRows),
-        scratch_(scratch) {
+        scratch_(scratch),
+        next_(next != nullptr && n_tokens <= kStreamTokens ? streamed(*next)
+                                                           : std::span<const std::byte>()) {
     bool packed = false;
     bool dequantize = false;
     for (const Product& product : products) {
@@ -97,7 +99,7 @@ class Multiplication {
     if (n_rows_ * n_cols_ * n_tokens_ < kSerialWork) {
       for (std::size_t item = 0; item < n_items; ++item) work(item, 0);
     } else {
-      compute_.pool->for_each(n_items, work, compute_.threads_for(n_tokens_));
+      compute_.pool->for_each(n_items, work, compute_.threads_for(n_tokens_), next_);
     }
   }
 
@@ -162,6 +164,7 @@ class Multiplication {
   std::size_t n_rows_ = 0;  // of all products
   std::size_t item_rows_;
   MatmulScratch& scratch_;
+  std::span<const std::byte> next_;
 };
 
 }  // namespace
@@ -171,15 +174,15 @@ int Compute::threads_for(std::size_t n_tokens) const {
 }
 
 void multiply(const Compute& compute, std::span<const Product> products, const Operand& x,
-              std::size_t n_tokens, MatmulScratch& scratch) {
-  Multiplication(compute, products, x, n_tokens, scratch).run();
+              std::size_t n_tokens, MatmulScratch& scratch, const Matrix* next) {
+  Multiplication(compute, products, x, n_tokens, scratch, next).run();
 }
 
 void multiply_gated(const Compute& compute, const Product& gate, const Product& up, Gate function,
                     const Operand& x, std::size_t n_tokens, MatmulScratch& scratch,
-                    ActivationBlock* quantized) {
+                    ActivationBlock* quantized, const Matrix* next) {
   const std::array products = {gate, up};
-  Multiplication(compute, products, x, n_tokens, scratch).run_gated(function, quantized);
+  Multiplication(compute, products, x, n_tokens, scratch, next).run_gated(function, quantized);
 }
 
 }  // namespace wattle::engine

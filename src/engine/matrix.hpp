@@ -21,13 +21,19 @@ struct Matrix {
   const std::byte* rows = nullptr;       // as in the file; must outlive the matrix
   const std::uint8_t* quants = nullptr;  // packed copy (pack()); null for float types
   const std::uint8_t* scales = nullptr;
+  PackedType packed_type = PackedType::q4;  // of the packed copy
 
   [[nodiscard]] bool is_packed() const { return quants != nullptr; }
   [[nodiscard]] std::size_t bytes() const { return n_rows * row_bytes; }
+  // That a product with one token reads.
+  [[nodiscard]] std::size_t streamed_bytes() const;
 };
 
+// What a product streams through: the packed copy, quants first, or the rows.
+[[nodiscard]] std::span<const std::byte> streamed(const Matrix& matrix);
+
 [[nodiscard]] bool can_pack(TensorType type);
-// Bytes of a packed copy; a multiple of 64. Precondition: can_pack(type), whole blocks.
+// Bytes of a packed copy, at most; a multiple of 64. Precondition: can_pack(type), whole blocks.
 [[nodiscard]] std::size_t packed_bytes(TensorType type, std::size_t n_rows, std::size_t n_cols);
 // Writes the packed copy to `memory` (packed_bytes() of zeros, 64-byte aligned), which must outlive
 // the matrix.
@@ -67,8 +73,9 @@ struct Operand {
 
 // out[t, r] = Σ_c matrix[r, c]·x[t, c] for every product; all matrices have the same n_cols.
 // Packed matrices are multiplied with activations in 8 bits, others with x itself.
+// `next`: the matrix that the next product reads first, if known; its bytes are asked for early.
 void multiply(const Compute& compute, std::span<const Product> products, const Operand& x,
-              std::size_t n_tokens, MatmulScratch& scratch);
+              std::size_t n_tokens, MatmulScratch& scratch, const Matrix* next = nullptr);
 
 // gate[i] = activation(gate[i])·up[i]
 using Gate = void (*)(float* gate, const float* up, std::size_t n);
@@ -78,6 +85,6 @@ using Gate = void (*)(float* gate, const float* up, std::size_t n);
 // with it next. Precondition: then n_rows is a multiple of 32.
 void multiply_gated(const Compute& compute, const Product& gate, const Product& up, Gate function,
                     const Operand& x, std::size_t n_tokens, MatmulScratch& scratch,
-                    ActivationBlock* quantized);
+                    ActivationBlock* quantized, const Matrix* next = nullptr);
 
 }  // namespace wattle::engine

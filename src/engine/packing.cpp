@@ -37,8 +37,24 @@ PackedType packed_type(TensorType type) {
   }
 }
 
-const PackedLayout& layout_of(TensorType type) {
-  return kPackedLayouts[static_cast<std::size_t>(packed_type(type))];
+const PackedLayout& layout_of(PackedType type) {
+  return kPackedLayouts[static_cast<std::size_t>(type)];
+}
+
+// Q4_1 whose scales and minima are the same for 128 columns each, as AWQ's are: a fifth of the size
+// is saved by holding them once.
+bool has_groups_of_128(const Matrix& matrix) {
+  constexpr std::size_t kBlocks = 128 / kQuantBlock;
+  if (matrix.type != TensorType::q4_1 || matrix.n_cols % 128 != 0) return false;
+  const std::size_t block_bytes = info(matrix.type).block_bytes;
+  for (std::size_t r = 0; r < matrix.n_rows; ++r) {
+    const std::byte* row = matrix.rows + r * matrix.row_bytes;
+    for (std::size_t b = 0; b < matrix.n_cols / kQuantBlock; ++b) {
+      const std::byte* first = row + b / kBlocks * kBlocks * block_bytes;
+      if (std::memcmp(first, row + b * block_bytes, 4) != 0) return false;
+    }
+  }
+  return true;
 }
 
 std::size_t groups_of(std::size_t n_rows) {
@@ -50,7 +66,7 @@ struct Place {
   std::size_t n_groups, n_blocks;
   std::size_t group_quants, group_scales;  // bytes
 };
-Place place_of(TensorType type, std::size_t n_rows, std::size_t n_cols) {
+Place place_of(PackedType type, std::size_t n_rows, std::size_t n_cols) {
   const PackedLayout& layout = layout_of(type);
   const std::size_t n_blocks = n_cols / kQuantBlock;
   return {groups_of(n_rows), n_blocks, n_blocks * layout.quant_bytes,
@@ -76,7 +92,7 @@ void pack_plain_block(const std::byte* block, std::size_t row, std::uint8_t* qua
 template <TensorType Type>
 void pack_plain_group(const Matrix& matrix, const std::byte* rows, std::size_t n_rows,
                       std::uint8_t* quants, std::uint8_t* scales) {
-  const PackedLayout& layout = layout_of(Type);
+  const PackedLayout& layout = layout_of(packed_type(Type));
   const std::size_t block_bytes = info(Type).block_bytes;
   for (std::size_t b = 0; b < matrix.n_cols / kQuantBlock; ++b) {
     for (std::size_t r = 0; r < n_rows; ++r) {
@@ -123,7 +139,7 @@ void put_half(std::uint8_t* to, std::size_t i, std::uint16_t half) {
 void pack_scales(const PackedLayout& layout, const SubBlock& from, std::size_t b, std::size_t row,
                  std::uint8_t* scales) {
   std::uint8_t* unit = scales + b / layout.unit_blocks * layout.scale_bytes;
-  if (layout.unit_blocks == 1) {
+  if (layout.unit_blocks < 8) {
     const std::size_t n_parts = layout.halves ? 2 : 1;
     for (std::size_t h = 0; h < n_parts; ++h) {
       put_half(unit, h * kRowGroup + row, f32_to_f16(from.scale[h]));
@@ -148,7 +164,7 @@ void pack_group(const Matrix& matrix, const std::byte* rows, std::size_t n_rows,
                 std::uint8_t* quants, std::uint8_t* scales) {
   const BlockFormat& format = *block_format(matrix.type);
   const TensorTypeInfo& type = info(matrix.type);
-  const PackedLayout& layout = layout_of(matrix.type);
+  const PackedLayout& layout = layout_of(matrix.packed_type);
   const std::size_t n_subs = type.block_elements / kSubBlock;
   const auto offset = static_cast<std::uint32_t>(layout.zero - format.zero) * 0x01010101U;
   SubBlock sub_block;
@@ -172,13 +188,15 @@ bool can_pack(TensorType type) {
 }
 
 std::size_t packed_bytes(TensorType type, std::size_t n_rows, std::size_t n_cols) {
-  const Place place = place_of(type, n_rows, n_cols);
+  const Place place = place_of(packed_type(type), n_rows, n_cols);
   return (place.n_groups * (place.group_quants + place.group_scales) + 63) / 64 * 64;
 }
 
 void pack(Matrix& matrix, std::byte* memory, ThreadPool& pool) {
   assert(can_pack(matrix.type) && matrix.n_cols % kQuantBlock == 0);
-  const Place place = place_of(matrix.type, matrix.n_rows, matrix.n_cols);
+  matrix.packed_type =
+      has_groups_of_128(matrix) ? PackedType::q4_min_128 : packed_type(matrix.type);
+  const Place place = place_of(matrix.packed_type, matrix.n_rows, matrix.n_cols);
   auto* all_quants = reinterpret_cast<std::uint8_t*>(memory);
   std::uint8_t* all_scales = all_quants + place.n_groups * place.group_quants;
   pool.for_each(place.n_groups, [&](std::size_t group, std::size_t) {
@@ -199,10 +217,21 @@ void pack(Matrix& matrix, std::byte* memory, ThreadPool& pool) {
   matrix.scales = all_scales;
 }
 
+std::size_t Matrix::streamed_bytes() const {
+  return streamed(*this).size();
+}
+
+std::span<const std::byte> streamed(const Matrix& matrix) {
+  if (!matrix.is_packed()) return {matrix.rows, matrix.bytes()};
+  const Place place = place_of(matrix.packed_type, matrix.n_rows, matrix.n_cols);
+  return {reinterpret_cast<const std::byte*>(matrix.quants),
+          place.n_groups * (place.group_quants + place.group_scales)};
+}
+
 PackedRows packed_rows(const Matrix& matrix, std::size_t begin, std::size_t end) {
-  const Place place = place_of(matrix.type, matrix.n_rows, matrix.n_cols);
+  const Place place = place_of(matrix.packed_type, matrix.n_rows, matrix.n_cols);
   const std::size_t group = begin / kRowGroup;
-  return {packed_type(matrix.type),
+  return {matrix.packed_type,
           matrix.quants + group * place.group_quants,
           matrix.scales + group * place.group_scales,
           groups_of(end - begin),

@@ -303,30 +303,24 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const std::filesyst
 
 std::vector<std::span<const std::byte>> Transformer::weight_memory() const {
   std::vector<std::span<const std::byte>> memory;
-  const auto add = [&memory](const Matrix& m) {
-    if (!m.is_packed()) {
-      memory.emplace_back(m.rows, m.bytes());
-      return;
-    }
-    const auto* begin = reinterpret_cast<const std::byte*>(m.quants);
-    memory.emplace_back(begin, packed_bytes(m.type, m.n_rows, m.n_cols));
-  };
   for (const LayerWeights& l : weights_.layers) {
-    for (const Matrix* m : {&l.q, &l.k, &l.v, &l.attention_out, &l.gate, &l.up, &l.down}) add(*m);
+    for (const Matrix* m : {&l.q, &l.k, &l.v, &l.attention_out, &l.gate, &l.up, &l.down}) {
+      memory.push_back(streamed(*m));
+    }
   }
-  add(weights_.output);
+  memory.push_back(streamed(weights_.output));
   return memory;
 }
 
 std::uint64_t Transformer::bytes_per_token(std::uint32_t exit_layer) const {
   const std::size_t n = exit_layer == 0 ? weights_.layers.size()
                                         : std::min<std::size_t>(exit_layer, weights_.layers.size());
-  std::uint64_t bytes =
-      weights_.embedding.row_bytes + weights_.output.bytes() + config_.d_model * sizeof(float);
+  std::uint64_t bytes = weights_.embedding.row_bytes + weights_.output.streamed_bytes() +
+                        config_.d_model * sizeof(float);
   for (std::size_t i = 0; i < n; ++i) {
     const LayerWeights& l = weights_.layers[i];
     for (const Matrix* m : {&l.q, &l.k, &l.v, &l.attention_out, &l.gate, &l.up, &l.down}) {
-      bytes += m->bytes();
+      bytes += m->streamed_bytes();
     }
     bytes += 2 * std::uint64_t{config_.d_model} * sizeof(float);
   }

@@ -49,6 +49,7 @@ enum class PackedType {
   q4_super,       // (d·s)·q − (dmin·m)
   q5_super,       // (d·s)·q − (dmin·m)
   q6_super,       // halves: (d·s)·(q − 32), s signed
+  q4_min_128,     // scale·q − min, the same for 128 columns (AWQ)
 };
 
 struct PackedLayout {
@@ -66,6 +67,7 @@ inline constexpr PackedLayout kPackedLayouts[] = {
     {5, 0, false, true, 320, 1, 64},    {8, 128, true, false, 512, 1, 64},
     {8, 0, true, true, 512, 1, 128},    {4, 0, false, true, 256, 8, 320},
     {5, 0, false, true, 320, 8, 320},   {6, 32, true, false, 384, 8, 288},
+    {4, 0, false, true, 256, 4, 64},
 };
 
 // Row groups of a packed matrix. Per group of 16 rows and block of 32 columns, quants:
@@ -76,7 +78,7 @@ inline constexpr PackedLayout kPackedLayouts[] = {
 //   bit i
 //   6 bits: as 4 bits, then 128 bytes whose byte 64·(i / 4) + 4·r + j holds the upper two bits of
 //   column 4·i + j in bits 2·(i % 4) and above
-// Per group and block, scales: 16 f16, or 2 · 16 for halves; then as many minima, if there are any.
+// Per group and unit, scales: 16 f16, or 2 · 16 for halves; then as many minima, if there are any.
 // Of super types, per group and 8 blocks: d [16] f16; with minima also dmin [16] f16, then for each
 // block s [16] and m [16] u8; without, for each block s [2, 16] i8.
 struct PackedRows {

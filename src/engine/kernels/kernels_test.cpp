@@ -297,6 +297,49 @@ double block_dot(std::span<const float> weights, std::span<const ActivationBlock
   return sum;
 }
 
+// An AWQ matrix: one scale and one minimum for 128 columns.
+TEST_P(KernelsTest, Q41WithScalesOf128ColumnsIsHeldSmallerAndGivesTheSame) {
+  constexpr std::size_t kRows = 40;
+  constexpr std::size_t kCols = 512;
+  constexpr std::size_t kTokens = 9;
+  ThreadPool pool(1);
+  const std::size_t block_bytes = info(TensorType::q4_1).block_bytes;
+  Matrix matrix;
+  matrix.type = TensorType::q4_1;
+  matrix.n_rows = kRows;
+  matrix.n_cols = kCols;
+  matrix.row_bytes = *row_bytes(matrix.type, kCols);
+  std::vector<std::byte> bytes(kRows * matrix.row_bytes);
+  quantize_row(matrix.type, random_floats(kRows * kCols, 15), bytes);
+  matrix.rows = bytes.data();
+  const Buffer memory = *Buffer::create(packed_bytes(matrix.type, kRows, kCols), "weights", "");
+  pack(matrix, memory.data(), pool);
+  EXPECT_EQ(matrix.packed_type, PackedType::q4_min);
+  const std::size_t whole = matrix.streamed_bytes();
+  for (std::size_t b = 0; b < bytes.size() / block_bytes; ++b) {
+    std::memcpy(&bytes[b * block_bytes], &bytes[b / 4 * 4 * block_bytes], 4);
+  }
+  pack(matrix, memory.data(), pool);
+  EXPECT_EQ(matrix.packed_type, PackedType::q4_min_128);
+  EXPECT_EQ(matrix.streamed_bytes() * 320, whole * 272);
+  std::vector<float> exact(kRows * kCols);
+  dequantize_row(matrix.type, bytes, exact);
+  const auto x = random_floats(kTokens * kCols, 16);
+  std::vector<ActivationBlock> blocks(x.size() / kQuantBlock);
+  k_.quantize(x.data(), blocks.size(), blocks.data());
+  for (const std::size_t n : {1UL, kTokens}) {
+    std::vector<float> out(n * kRows);
+    k_.matmul_packed(packed_rows(matrix, 0, kRows), blocks.data(), n, out.data(), kRows);
+    for (std::size_t t = 0; t < n; ++t) {
+      const auto here = std::span(blocks).subspan(t * kCols / 32, kCols / 32);
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const std::span weights(exact);
+        EXPECT_NEAR(out[t * kRows + r], block_dot(weights.subspan(r * kCols, kCols), here), 1e-4);
+      }
+    }
+  }
+}
+
 // Blocks of a type, quantised where Wattle can, otherwise of random bits and one scale.
 void make_blocks(TensorType type, std::span<const float> weights, std::span<std::byte> blocks) {
   if (can_quantize(type)) return quantize_row(type, weights, blocks);

@@ -69,8 +69,29 @@ void multiply_tile(const Tile& tile) {
   }
 }
 
-// Tokens are taken in blocks whose activations stay in the second-level cache.
+// Tokens are taken in blocks whose activations stay in the second-level cache, and in tiles whose
+// sums stay in registers.
+#if defined(__AVX512F__)
+constexpr std::size_t kTokenBlock = 48;
+constexpr std::size_t kRows = 4, kTokens = 6;
+#elif defined(__AVX2__)
+constexpr std::size_t kTokenBlock = 48;
+constexpr std::size_t kRows = 3, kTokens = 4;
+#else
 constexpr std::size_t kTokenBlock = 64;
+constexpr std::size_t kRows = 4, kTokens = 4;
+#endif
+
+constexpr std::size_t kStreamRows = 8;  // of one token: weights come from memory
+
+// T ≤ kTokens tokens.
+template <class Weight, std::size_t R, std::size_t T = kTokens>
+void multiply_tokens(const Tile& tile, std::size_t n) {
+  if constexpr (T > 0) {
+    if (n == T) return multiply_tile<Weight, R, T>(tile);
+    multiply_tokens<Weight, R, T - 1>(tile, n);
+  }
+}
 
 template <class Weight>
 void multiply(const FloatRows& rows, const float* x, std::size_t x_stride, std::size_t n_tokens,
@@ -85,20 +106,25 @@ void multiply(const FloatRows& rows, const float* x, std::size_t x_stride, std::
                 out_stride};
   };
   for (std::size_t begin = 0; begin < n_tokens; begin += kTokenBlock) {
-    const std::size_t end = begin + kTokenBlock < n_tokens ? begin + kTokenBlock : n_tokens;
+    const std::size_t n = begin + kTokenBlock < n_tokens ? kTokenBlock : n_tokens - begin;
+    const std::size_t n_tiles = (n + kTokens - 1) / kTokens;
     std::size_t r = 0;
     if (n_tokens == 1) {
-      for (; r + 8 <= rows.n_rows; r += 8) multiply_tile<Weight, 8, 1>(tile(r, 0));
+      for (; r + kStreamRows <= rows.n_rows; r += kStreamRows) {
+        multiply_tile<Weight, kStreamRows, 1>(tile(r, 0));
+      }
     }
-    for (; r + 4 <= rows.n_rows; r += 4) {
-      std::size_t t = begin;
-      for (; t + 4 <= end; t += 4) multiply_tile<Weight, 4, 4>(tile(r, t));
-      for (; t < end; ++t) multiply_tile<Weight, 4, 1>(tile(r, t));
+    for (; r + kRows <= rows.n_rows; r += kRows) {
+      for (std::size_t i = 0; i < n_tiles; ++i) {
+        const std::size_t t = i * n / n_tiles;
+        multiply_tokens<Weight, kRows>(tile(r, begin + t), (i + 1) * n / n_tiles - t);
+      }
     }
     for (; r < rows.n_rows; ++r) {
-      std::size_t t = begin;
-      for (; t + 4 <= end; t += 4) multiply_tile<Weight, 1, 4>(tile(r, t));
-      for (; t < end; ++t) multiply_tile<Weight, 1, 1>(tile(r, t));
+      for (std::size_t i = 0; i < n_tiles; ++i) {
+        const std::size_t t = i * n / n_tiles;
+        multiply_tokens<Weight, 1>(tile(r, begin + t), (i + 1) * n / n_tiles - t);
+      }
     }
   }
 }

@@ -357,6 +357,8 @@ void matmul_packed(const PackedRows& rows, const ActivationBlock* x, std::size_t
       return multiply<PackedType::q5_super>(rows, tokens, n_tokens);
     case PackedType::q6_super:
       return multiply<PackedType::q6_super>(rows, tokens, n_tokens);
+    case PackedType::q4_min_128:
+      return multiply<PackedType::q4_min_128>(rows, tokens, n_tokens);
   }
 }
 

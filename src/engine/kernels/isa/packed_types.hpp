@@ -13,6 +13,8 @@ inline constexpr const PackedLayout& kLayout = kPackedLayouts[static_cast<std::s
 template <PackedType Type>
 inline constexpr std::size_t kParts = kLayout<Type>.halves ? 2 : 1;
 template <PackedType Type>
+inline constexpr bool kSuper = kLayout<Type>.unit_blocks == 8;
+template <PackedType Type>
 inline constexpr int kLevels = 1 << kLayout<Type>.bits;
 
 inline constexpr std::size_t kQuads = kQuantBlock / 4;    // of a block
@@ -56,7 +58,7 @@ WATTLE_INLINE F32v scale_of(const std::uint8_t* scales, std::size_t b, std::size
                             std::size_t v) {
   constexpr const PackedLayout& kL = kLayout<Type>;
   const std::uint8_t* unit = scales + b / kL.unit_blocks * kL.scale_bytes;
-  if constexpr (kL.unit_blocks == 1) {
+  if constexpr (!kSuper<Type>) {
     return load_f16(reinterpret_cast<const std::uint16_t*>(unit) + h * kRowGroup + v * kLanes);
   } else {
     const F32v d = load_f16(reinterpret_cast<const std::uint16_t*>(unit) + v * kLanes);
@@ -70,7 +72,7 @@ template <PackedType Type>
 WATTLE_INLINE F32v min_of(const std::uint8_t* scales, std::size_t b, std::size_t h, std::size_t v) {
   constexpr const PackedLayout& kL = kLayout<Type>;
   const std::uint8_t* unit = scales + b / kL.unit_blocks * kL.scale_bytes;
-  if constexpr (kL.unit_blocks == 1) {
+  if constexpr (!kSuper<Type>) {
     return load_f16(reinterpret_cast<const std::uint16_t*>(unit) + (kParts<Type> + h) * kRowGroup +
                     v * kLanes);
   } else {
