@@ -13,15 +13,12 @@ namespace {
 constexpr std::size_t kTileVecs = 2;
 constexpr std::size_t kTileTokens = 6;
 constexpr std::size_t kNarrow = 4;  // up to so many tokens, weights are unpacked in registers
-#elif defined(__AVXVNNI__) || defined(WATTLE_EVEX_VNNI)
-// 16 registers: 6 sums in integers, 6 in floats, 2 of weights, 1 of activations.
+#elif defined(__AVX2__)
+// 16 registers: 6 sums in integers, 6 in floats, 2 of weights, 1 of activations. AVX-VNNI needs as
+// many; it is its instructions that are fewer.
 constexpr std::size_t kTileVecs = 2;
 constexpr std::size_t kTileTokens = 3;
 constexpr std::size_t kNarrow = 4;
-#elif defined(__AVX2__)
-constexpr std::size_t kTileVecs = 2;
-constexpr std::size_t kTileTokens = 3;
-constexpr std::size_t kNarrow = 2;
 #elif defined(__ARM_FEATURE_MATMUL_INT8) && defined(WATTLE_NEON)
 // usmmla takes two tokens at a time. 32 registers: 8 sums in integers, 8 in floats; more tokens
 // would save loads only, and those are fewer than the arithmetic.
@@ -41,12 +38,12 @@ constexpr std::size_t kNarrow = 2;
 #endif
 constexpr std::size_t kNarrowVecs = 1;
 constexpr std::size_t kTileRows = kTileVecs * kLanes;
-// Columns of a chunk, in blocks; a multiple of 8. ARM's second-level caches are small: activations
-// of 256 tokens take 512 KiB.
-#if defined(WATTLE_NEON)
-constexpr std::size_t kChunkBlocks = 32;
-#else
+// Columns of a chunk, in blocks; a multiple of 8. A panel of tiles below 512 bits is 20 KiB with 32
+// blocks: it stays in first-level caches of 32 KiB, and the activations of 256 tokens take 512 KiB.
+#if defined(__AVX512VNNI__)
 constexpr std::size_t kChunkBlocks = 64;
+#else
+constexpr std::size_t kChunkBlocks = 32;
 #endif
 // How far ahead of the arithmetic weights are asked for.
 [[maybe_unused]] constexpr std::size_t kPrefetchBytes = 4096;
