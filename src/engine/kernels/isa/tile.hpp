@@ -1,5 +1,8 @@
 #pragma once
 // Tiles of a packed product: vectors of rows by tokens, all sums in registers.
+//
+// AVX-VNNI's vector instructions, without loads, for 16 rows, a block of 32 columns and one token,
+// as GCC 12 compiles them: one token 48 with q4 and 24 with q8, many tokens 24; 16 are vpdpbusd.
 
 #include "engine/kernels/isa/panel.hpp"
 

@@ -1,6 +1,13 @@
 #pragma once
 // Tiles of a packed product for NEON. A few tokens take whole groups of 16 rows, so that each
 // activation loaded serves four vectors.
+//
+// Vector instructions, without loads, for 16 rows, a block of 32 columns and one token, as GCC 12
+// compiles them; in brackets the multiplications of bytes among them:
+//               one q4    one q8    many q4   many q8
+//   neon        137 (64)  188 (64)  101 (64)  153 (64)
+//   dot product  84 (32)   84 (32)   49 (32)   49 (32)
+//   i8mm         84 (32)   52 (32)   38 (16)   38 (16)
 
 #include "engine/kernels/isa/panel.hpp"
 
