@@ -36,7 +36,7 @@ constexpr std::size_t kTileVecs = 4;
 constexpr std::size_t kTileTokens = 2;
 constexpr std::size_t kNarrow = 2;
 #endif
-constexpr std::size_t kNarrowVecs = 1;
+[[maybe_unused]] constexpr std::size_t kNarrowVecs = 1;
 constexpr std::size_t kTileRows = kTileVecs * kLanes;
 // Columns of a chunk, in blocks; a multiple of 8. A panel of tiles below 512 bits is 20 KiB with 32
 // blocks: it stays in first-level caches of 32 KiB, and the activations of 256 tokens take 512 KiB.
@@ -88,7 +88,9 @@ constexpr PackedType kPanelType =
     : Type == PackedType::q5 ? PackedType::q8
                              : Type;
 template <PackedType Type>
-constexpr int kPanelOffset = kLayout<kPanelType<Type>>.zero - kLayout<Type>.zero;
+constexpr int kPanelZero = kLayout<kPanelType<Type>>.zero;
+template <PackedType Type>
+constexpr int kPanelOffset = kPanelZero<Type> - kLayout<Type>.zero;
 
 // How the panel keeps what the tile multiplies with. In pairs of rows, each pair of quads becomes
 // eight columns of rows 0 and 1, then of rows 2 and 3, and every scale stands there twice.
