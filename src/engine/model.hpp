@@ -70,7 +70,7 @@ class Model {
   // The memory that one pass over all layers streams through; embedding rows and small vectors are
   // not in it.
   [[nodiscard]] virtual std::vector<std::span<const std::byte>> weight_memory() const = 0;
-  // "avx512", "avx2", "scalar"
+  // What WATTLE_ISA calls it: "avx512", "neon_dotprod", …
   [[nodiscard]] virtual std::string isa() const = 0;
 };
 

@@ -5,35 +5,52 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <span>
+
+#include "engine/kernels/cpu_features.hpp"
 
 namespace wattle::engine {
+namespace {
+
+// Of every architecture, so that a name that is wrong here is told from one that is wrong
+// everywhere.
+constexpr const char* kNames[] = {"scalar", "avx2",         "avxvnni",  "avx512",
+                                  "neon",   "neon_dotprod", "neon_i8mm"};
+
+struct Compiled {
+  Isa isa;
+  const Kernels& (*kernels)();
+  bool CpuFeatures::* needs;
+};
+// What this program has beside the scalar code, the best last.
+#if defined(WATTLE_X86_KERNELS)
+constexpr Compiled kCompiled[] = {
+    {Isa::avx2, avx2_kernels, &CpuFeatures::avx2},
+    {Isa::avxvnni, avxvnni_kernels, &CpuFeatures::avxvnni},
+    {Isa::avx512, avx512_kernels, &CpuFeatures::avx512},
+};
+#elif defined(WATTLE_ARM_KERNELS)
+constexpr Compiled kCompiled[] = {
+    {Isa::neon, neon_kernels, &CpuFeatures::neon},
+    {Isa::neon_dotprod, neon_dotprod_kernels, &CpuFeatures::dotprod},
+    {Isa::neon_i8mm, neon_i8mm_kernels, &CpuFeatures::i8mm},
+};
+#else
+constexpr std::span<const Compiled> kCompiled;
+#endif
+
+}  // namespace
 
 const char* isa_name(Isa isa) {
-  switch (isa) {
-    case Isa::scalar:
-      return "scalar";
-    case Isa::avx2:
-      return "avx2";
-    case Isa::avx512:
-      return "avx512";
-  }
-  return "";
+  return kNames[static_cast<std::size_t>(isa)];
 }
 
 std::vector<Isa> available_isas() {
+  const CpuFeatures features = cpu_features();
   std::vector<Isa> isas = {Isa::scalar};
-#if defined(WATTLE_X86_KERNELS)
-  // These built-ins also ask the operating system (XGETBV) whether it saves the wide registers.
-  __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                    __builtin_cpu_supports("f16c");
-  if (avx2) isas.push_back(Isa::avx2);
-  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vnni")) {
-    isas.push_back(Isa::avx512);
+  for (const Compiled& compiled : kCompiled) {
+    if (features.*compiled.needs) isas.push_back(compiled.isa);
   }
-#endif
   return isas;
 }
 
@@ -44,7 +61,7 @@ Result<Isa> choose_isa(std::string_view wanted) {
   for (const Isa isa : isas) names.emplace_back(isa_name(isa));
   const auto found = std::find(names.begin(), names.end(), wanted);
   if (found != names.end()) return isas[static_cast<std::size_t>(found - names.begin())];
-  const bool known = wanted == "avx2" || wanted == "avx512";
+  const bool known = std::ranges::find(kNames, wanted) != std::end(kNames);
   return fail(known ? ErrorCode::unavailable : ErrorCode::invalid_argument,
               fmt::format("WATTLE_ISA is '{}', which {}", wanted,
                           known ? "this CPU does not support" : "is not an instruction set"),
@@ -57,16 +74,10 @@ Result<Isa> choose_isa() {
 }
 
 const Kernels& kernels_for(Isa isa) {
-  switch (isa) {
-#if defined(WATTLE_X86_KERNELS)
-    case Isa::avx2:
-      return avx2_kernels();
-    case Isa::avx512:
-      return avx512_kernels();
-#endif
-    default:
-      return scalar_kernels();
+  for (const Compiled& compiled : kCompiled) {
+    if (compiled.isa == isa) return compiled.kernels();
   }
+  return scalar_kernels();
 }
 
 }  // namespace wattle::engine

@@ -1,6 +1,6 @@
 #pragma once
 // Which instruction set to compute with: the best the CPU and the operating system offer, or the
-// one named in the environment variable WATTLE_ISA (scalar, avx2, avx512).
+// one named in the environment variable WATTLE_ISA.
 
 #include <string_view>
 #include <vector>
@@ -10,7 +10,9 @@
 
 namespace wattle::engine {
 
-enum class Isa { scalar, avx2, avx512 };
+// avxvnni: AVX2 with vpdpbusd, for CPUs without AVX-512. neon: any 64-bit ARM; neon_dotprod: with
+// sdot (ARMv8.2 option); neon_i8mm: also with usdot and usmmla (ARMv8.6).
+enum class Isa { scalar, avx2, avxvnni, avx512, neon, neon_dotprod, neon_i8mm };
 
 [[nodiscard]] const char* isa_name(Isa isa);
 // What this machine can run, the best last. `scalar` is always there.

@@ -191,7 +191,17 @@ struct Kernels {
 const Kernels& scalar_kernels();
 #if defined(WATTLE_X86_KERNELS)
 const Kernels& avx2_kernels();
+const Kernels& avxvnni_kernels();
 const Kernels& avx512_kernels();
+#elif defined(WATTLE_ARM_KERNELS)
+const Kernels& neon_kernels();
+const Kernels& neon_dotprod_kernels();
+const Kernels& neon_i8mm_kernels();
+#endif
+#if defined(WATTLE_EVEX_KERNELS)
+// The sources of avxvnni with the same instructions in the encoding of AVX-512, only for tests on
+// CPUs that lack AVX-VNNI.
+const Kernels& avxvnni_evex_kernels();
 #endif
 
 }  // namespace wattle::engine

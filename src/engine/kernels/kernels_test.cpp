@@ -12,7 +12,7 @@
 #include <span>
 
 #include "engine/buffer.hpp"
-#include "engine/kernels/isa.hpp"
+#include "engine/kernels/test_kernels.hpp"
 #include "engine/matrix.hpp"
 #include "engine/quant.hpp"
 
@@ -27,9 +27,9 @@ std::vector<float> random_floats(std::size_t n, std::uint32_t seed, float scale 
   return values;
 }
 
-class KernelsTest : public testing::TestWithParam<Isa> {
+class KernelsTest : public testing::TestWithParam<const Kernels*> {
  protected:
-  const Kernels& k_ = kernels_for(GetParam());
+  const Kernels& k_ = *GetParam();
 };
 
 const std::size_t kLengths[] = {1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 100, 257};
@@ -691,20 +691,7 @@ TEST_P(KernelsTest, AttentionOfManyTokensIsThatOfEachAlone) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, KernelsTest, testing::ValuesIn(available_isas()),
-                         [](const auto& isa) { return std::string(isa_name(isa.param)); });
-
-TEST(Isa, NamesThatAreUnknownOrAbsentAreErrorsThatListTheAvailable) {
-  EXPECT_EQ(*choose_isa("scalar"), Isa::scalar);
-  EXPECT_EQ(*choose_isa(""), available_isas().back());
-  const auto unknown = choose_isa("sse9");
-  ASSERT_FALSE(unknown);
-  EXPECT_EQ(unknown.error().code, ErrorCode::invalid_argument);
-  EXPECT_NE(unknown.error().message().find("scalar"), std::string::npos);
-  if (available_isas().back() != Isa::avx512) {
-    EXPECT_EQ(choose_isa("avx512").error().code, ErrorCode::unavailable);
-  }
-}
+INSTANTIATE_TEST_SUITE_P(Isas, KernelsTest, testing::ValuesIn(tested_kernels()), kernels_name);
 
 }  // namespace
 }  // namespace wattle::engine

@@ -5,10 +5,6 @@
 
 #include "engine/kernels/isa/simd.hpp"
 
-#if defined(__ARM_NEON)
-#include <arm_neon.h>
-#endif
-
 namespace wattle::engine {
 namespace {
 
@@ -17,7 +13,8 @@ namespace {
 //   load_bytes, splat_four  from memory; four activations repeated in every lane
 //   low_nibbles, high_nibbles
 //   plane_bits<S>(p, mask)  (p >> S or, if S < 0, p << −S) & mask, in bytes
-//   Dot<Levels>             Σ weight · activation, weights being < Levels
+//   Dot<Levels>             Σ weight · activation, weights being < Levels, |activations| ≤ 127
+// NEON's Dot takes four quads of activations at a time and picks one (dot_neon.hpp).
 
 #if defined(__AVX512VNNI__)
 
@@ -180,6 +177,7 @@ WATTLE_INLINE Bytes either(Bytes a, Bytes b) {
   return a | b;
 }
 
+#if !defined(WATTLE_NEON)
 template <int Levels>
 struct Dot {
   I32v sum;
@@ -194,8 +192,13 @@ struct Dot {
   }
   WATTLE_INLINE F32v total() const { return __builtin_convertvector(sum, F32v); }
 };
+#endif
 
 #endif
 
 }  // namespace
 }  // namespace wattle::engine
+
+#if defined(WATTLE_NEON)
+#include "engine/kernels/isa/dot_neon.hpp"
+#endif

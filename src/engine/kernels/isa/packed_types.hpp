@@ -16,6 +16,7 @@ template <PackedType Type>
 inline constexpr bool kSuper = kLayout<Type>.unit_blocks == 8;
 template <PackedType Type>
 inline constexpr int kLevels = 1 << kLayout<Type>.bits;
+static_assert(kLayout<PackedType::q6_super>.halves, "64 levels are added up in 16 bits");
 
 inline constexpr std::size_t kQuads = kQuantBlock / 4;    // of a block
 inline constexpr std::size_t kVecs = kRowGroup / kLanes;  // vectors of a row group
@@ -47,6 +48,11 @@ WATTLE_INLINE F32v load_u8(const std::uint8_t* p) {
 #elif defined(__AVX2__)
   return _mm256_cvtepi32_ps(
       _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+#elif defined(WATTLE_NEON)
+  std::uint32_t four = 0;
+  __builtin_memcpy(&four, p, sizeof four);
+  const uint16x8_t wide = vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(four)));
+  return vcvtq_f32_u32(vmovl_u16(vget_low_u16(wide)));
 #else
   return __builtin_convertvector((I32v{p[0], p[1], p[2], p[3]}), F32v);
 #endif

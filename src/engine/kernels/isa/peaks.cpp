@@ -1,13 +1,14 @@
 // What the instructions of this instruction set reach at best: independent chains that stay in
 // registers, enough of them to hide the latency of the instruction on every port that runs it.
+#include "engine/kernels/isa/dot.hpp"
 #include "engine/kernels/isa/ops.hpp"
-#include "engine/kernels/isa/simd.hpp"
 
 namespace wattle::engine::WATTLE_ISA {
 namespace {
 
-// As many as the registers hold beside the operands: 32 registers with AVX-512, 16 before.
-#if defined(__AVX512F__)
+// As many as the registers hold beside the operands: 32 registers with AVX-512 and on 64-bit ARM,
+// else 16.
+#if defined(__AVX512F__) || defined(__aarch64__)
 constexpr std::size_t kChains = 24;
 #else
 constexpr std::size_t kChains = 12;
@@ -49,6 +50,50 @@ WATTLE_INLINE void renew(Operands& /*o*/) {}  // the accumulator makes every ste
 WATTLE_INLINE I32v step(I32v acc, const Operands& o) {
   return (I32v)_mm512_dpbusd_epi32((__m512i)acc, o.a, o.b);
 }
+#elif defined(__AVXVNNI__) || defined(WATTLE_EVEX_VNNI)
+constexpr std::size_t kStepBytes = 32;
+struct Operands {
+  __m256i a, b;
+};
+WATTLE_INLINE Operands operands() {
+  Operands o{_mm256_set1_epi8(3), _mm256_set1_epi8(-5)};
+  opaque(o.a);
+  opaque(o.b);
+  return o;
+}
+WATTLE_INLINE void renew(Operands& /*o*/) {}
+WATTLE_INLINE I32v step(I32v acc, const Operands& o) {
+  return (I32v)dot_bytes((__m256i)acc, o.a, o.b);
+}
+#elif defined(WATTLE_NEON)
+struct Operands {
+  uint8x16_t a;
+  int8x16_t b;
+};
+WATTLE_INLINE Operands operands() {
+  Operands o{vdupq_n_u8(3), vdupq_n_s8(-5)};
+  opaque(o.a);
+  opaque(o.b);
+  return o;
+}
+WATTLE_INLINE void renew(Operands& /*o*/) {}
+#if defined(__ARM_FEATURE_MATMUL_INT8)
+constexpr std::size_t kStepBytes = 32;  // two rows of eight by two columns of eight
+WATTLE_INLINE I32v step(I32v acc, const Operands& o) {
+  return vusmmlaq_s32(acc, o.a, o.b);
+}
+#elif defined(__ARM_FEATURE_DOTPROD)
+constexpr std::size_t kStepBytes = 16;
+WATTLE_INLINE I32v step(I32v acc, const Operands& o) {
+  return vdotq_s32(acc, vreinterpretq_s8_u8(o.a), o.b);
+}
+#else
+constexpr std::size_t kStepBytes = 8;
+WATTLE_INLINE I32v step(I32v acc, const Operands& o) {
+  const int8x8_t a = vget_low_s8(vreinterpretq_s8_u8(o.a));
+  return (I32v)vmlal_s8((int16x8_t)acc, a, vget_low_s8(o.b));
+}
+#endif
 #elif defined(__AVX2__) && !defined(__AVX512F__)
 constexpr std::size_t kStepBytes = 32;
 struct Operands {

@@ -8,6 +8,8 @@
 
 #if defined(__AVX2__) || defined(__AVX512F__)
 #include <immintrin.h>
+#elif defined(WATTLE_NEON)  // scalar code is also compiled for CPUs that have it
+#include <arm_neon.h>
 #endif
 
 namespace wattle::engine {
@@ -95,9 +97,6 @@ inline constexpr std::size_t kLanes = 4;
 using F32v = float __attribute__((vector_size(16)));
 using I32v = std::int32_t __attribute__((vector_size(16)));
 using U32v = std::uint32_t __attribute__((vector_size(16)));
-WATTLE_INLINE F32v fma(F32v a, F32v b, F32v c) {
-  return a * b + c;
-}
 WATTLE_INLINE F32v load(const float* p) {
   F32v v;
   __builtin_memcpy(&v, p, sizeof v);
@@ -108,6 +107,35 @@ WATTLE_INLINE void store(float* p, F32v v) {
 }
 WATTLE_INLINE F32v splat(float x) {
   return F32v{x, x, x, x};
+}
+WATTLE_INLINE F32v vector_max(F32v a, F32v b) {
+  return a > b ? a : b;
+}
+WATTLE_INLINE F32v vector_min(F32v a, F32v b) {
+  return a < b ? a : b;
+}
+#if defined(WATTLE_NEON)
+WATTLE_INLINE F32v fma(F32v a, F32v b, F32v c) {
+  return vfmaq_f32(c, a, b);
+}
+WATTLE_INLINE F32v load_f16(const std::uint16_t* p) {
+  return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
+}
+WATTLE_INLINE F32v load_bf16(const std::uint16_t* p) {
+  return (F32v)(vmovl_u16(vld1_u16(p)) << 16U);
+}
+WATTLE_INLINE void store_f16(std::uint16_t* p, F32v v) {
+  vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(v)));
+}
+WATTLE_INLINE F32v load(const std::int8_t* p) {
+  std::int32_t four = 0;
+  __builtin_memcpy(&four, p, sizeof four);
+  const int16x8_t wide = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four)));
+  return vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide)));
+}
+#else
+WATTLE_INLINE F32v fma(F32v a, F32v b, F32v c) {
+  return a * b + c;
 }
 WATTLE_INLINE U32v load_u16(const std::uint16_t* p) {
   return U32v{p[0], p[1], p[2], p[3]};
@@ -143,12 +171,7 @@ WATTLE_INLINE void store_f16(std::uint16_t* p, F32v v) {
 WATTLE_INLINE F32v load(const std::int8_t* p) {
   return __builtin_convertvector((I32v{p[0], p[1], p[2], p[3]}), F32v);
 }
-WATTLE_INLINE F32v vector_max(F32v a, F32v b) {
-  return a > b ? a : b;
-}
-WATTLE_INLINE F32v vector_min(F32v a, F32v b) {
-  return a < b ? a : b;
-}
+#endif
 #endif
 
 WATTLE_INLINE F32v load(const std::uint16_t* p) {
@@ -166,6 +189,9 @@ WATTLE_INLINE float sum_lanes(F32v v) {
   const __m128 four = _mm256_castps256_ps128(eight) + _mm256_extractf128_ps(eight, 1);
   const __m128 two = four + _mm_movehl_ps(four, four);
   return two[0] + two[1];
+#elif defined(WATTLE_NEON)
+  const float32x2_t two = vadd_f32(vget_low_f32(v), vget_high_f32(v));
+  return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
 #else
   return (v[0] + v[2]) + (v[1] + v[3]);
 #endif
