@@ -137,7 +137,7 @@ Result<std::unique_ptr<BatchDecoder>> BatchDecoder::create(std::shared_ptr<const
   }
   const ModelConfig& config = transformer->config();
   const std::uint32_t context = options.context == 0 ? config.context_length : options.context;
-  if (context > config.context_length) {
+  if (context > config.context_length && !options.beyond_context) {
     return fail(ErrorCode::out_of_range,
                 fmt::format("a context of {} tokens was asked for, {} was made for {}", context,
                             config.name, config.context_length),

@@ -15,6 +15,7 @@ struct BatchDecoderOptions {
   std::uint32_t n_sequences = 1;
   std::uint32_t context = 0;     // positions of each; 0: the model's context_length
   KvType kv_type = KvType::f16;  // a model loaded with `exact` always uses f32
+  bool beyond_context = false;   // as in SessionOptions
 };
 
 // One thread at a time.

@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cmath>
 
+#include "engine/attention.hpp"
 #include "engine/quant.hpp"
 
 namespace wattle::engine {
@@ -12,7 +13,6 @@ namespace {
 
 // Loops over rows shorter than this are not worth other threads.
 constexpr std::size_t kSerialRows = 8;
-constexpr std::size_t kMaxQueries = 8;  // heads of a token per attention call
 
 void normalize(const Transformer& model, const float* x, const NormWeights& weights, float* out) {
   const ModelConfig& config = model.config();
@@ -140,27 +140,13 @@ class Pass {
   // hidden += W_out · attention(q), for the deep rows.
   void attend(std::size_t index) {
     const LayerWeights& layer = model_.weights().layers[index];
-    find_spans();
-    const std::size_t n_kv = config_.n_kv_heads;
-    // In 8 bits where blocks do not cross what one KV head's queries put out.
-    quantized_heads_ = layer.attention_out.is_packed() && d_q() / n_kv % kQuantBlock == 0
-                           ? s_.quantized.data()
-                           : nullptr;
-    const auto work = [&](std::size_t item, std::size_t thread) {
-      // The longest first.
-      attend_span(index, spans_[spans_.size() - 1 - item / n_kv], item % n_kv, thread);
-    };
-    std::size_t positions = 0;
-    for (std::size_t i = 0; i < n_deep_; ++i) positions += rows_[order_[i]].position + 1;
-    const std::size_t items = spans_.size() * n_kv;
-    if (positions * config_.n_heads * config_.head_dim < (1U << 16U)) {
-      for (std::size_t item = 0; item < items; ++item) work(item, 0);
-    } else {
-      compute_.pool->for_each(items, work, compute_.threads_for(n_deep_),
-                              streamed(layer.attention_out));
+    attention_rows_.clear();
+    for (std::size_t i = 0; i < n_deep_; ++i) {
+      const Row& row = rows_[order_[i]];
+      attention_rows_.push_back({chunks_[row.chunk].cache, row.position});
     }
-    add_product(layer.attention_out, {s_.attended.data(), quantized_heads_},
-                layer.post_attention_norm, &layer.gate);
+    const Operand attended = attend_rows(model_, s_, index, attention_rows_);
+    add_product(layer.attention_out, attended, layer.post_attention_norm, &layer.gate);
   }
 
   // hidden += W_down · (gate(W_gate·h) · W_up·h), for the deep rows.
@@ -227,78 +213,6 @@ class Pass {
     }
   }
 
-  // How many of the last positions layer `index` sees; 0: all.
-  [[nodiscard]] std::size_t window_of(std::size_t index) const {
-    const bool whole =
-        architecture_.window == Architecture::Window::every_other_layer && index % 2 == 1;
-    return whole ? 0 : config_.sliding_window;
-  }
-
-  // Deep rows i … i + n − 1 of the layer that are consecutive positions of one chunk.
-  struct Span {
-    std::size_t i, n;
-  };
-  // As long as one call of attention takes.
-  void find_spans() {
-    const std::size_t n_q =
-        std::min<std::size_t>(config_.n_heads / config_.n_kv_heads, kMaxQueries);
-    const std::size_t most = std::max<std::size_t>(s_.attention_rows / n_q, 1);
-    spans_.clear();
-    for (std::size_t i = 0; i < n_deep_; ++i) {
-      if (!spans_.empty() && spans_.back().n < most) {
-        const Row& before = rows_[order_[i - 1]];
-        const Row& row = rows_[order_[i]];
-        if (before.chunk == row.chunk && before.position + 1 == row.position) {
-          ++spans_.back().n;
-          continue;
-        }
-      }
-      spans_.push_back({i, 1});
-    }
-  }
-
-  // The query heads that share one KV head.
-  void attend_span(std::size_t index, const Span& span, std::size_t kv_head, std::size_t thread) {
-    const std::size_t per_kv = config_.n_heads / config_.n_kv_heads;
-    const Row& row = rows_[order_[span.i]];
-    const KvTable& cache = *chunks_[row.chunk].cache;
-    const KvLayout& at = cache.layout();
-    const std::size_t part = at.offset(index, kv_head);
-    AttentionArgs args{};
-    args.token_stride = d_q();
-    args.head_stride = config_.head_dim;
-    args.n_tokens = span.n;
-    args.pages = cache.pages();
-    args.page_positions = at.page_positions;
-    args.keys = part;
-    args.values = part + at.values;
-    args.key_scales = part + at.key_scales;
-    args.value_scales = part + at.value_scales;
-    args.value_stride = at.value_stride;
-    args.element = at.element();
-    args.n_positions = row.position + 1;
-    args.window = window_of(index);
-    args.head_dim = config_.head_dim;
-    args.scale = config_.attention_scale;
-    args.softcap = config_.attention_softcap;
-    args.scratch = &s_.attention[thread * s_.attention_stride];
-    args.score_stride = s_.score_stride;
-    for (std::size_t g = 0; g < per_kv; g += kMaxQueries) {
-      const std::size_t offset = span.i * d_q() + (kv_head * per_kv + g) * config_.head_dim;
-      args.n_q = std::min(kMaxQueries, per_kv - g);
-      args.q = &s_.q[offset];
-      args.out = &s_.attended[offset];
-      kernels_.attention(args);
-    }
-    if (quantized_heads_ == nullptr) return;
-    const std::size_t width = per_kv * config_.head_dim;
-    for (std::size_t i = span.i; i < span.i + span.n; ++i) {
-      const std::size_t first = i * d_q() + kv_head * width;
-      kernels_.quantize(&s_.attended[first], width / kQuantBlock,
-                        quantized_heads_ + first / kQuantBlock);
-    }
-  }
-
   // hidden += norm(matrix · x), for the deep rows; x: [n_deep, matrix.n_cols]
   void add_product(const Matrix& matrix, const Operand& x, const Vector& post_norm,
                    const Matrix* next) {
@@ -326,8 +240,7 @@ class Pass {
   std::vector<bool> left_;              // chunks that have left early
   std::vector<std::size_t> order_;      // rows of this layer, the deep ones first
   std::vector<std::size_t> shallow_;
-  std::vector<Span> spans_;
-  ActivationBlock* quantized_heads_ = nullptr;  // [n_deep, d_q / 32], or null
+  std::vector<AttentionRow> attention_rows_;
   std::size_t n_deep_ = 0;
 };
 

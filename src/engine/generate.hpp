@@ -24,7 +24,10 @@ struct SessionOptions {
   KvType kv_type = KvType::f16;  // a model loaded with `exact` always uses f32
   std::uint32_t kv_page = 64;    // positions a page of the cache holds, rounded up to 16s; results
                                  // do not depend on it
-  std::uint32_t batch = 512;  // prompt positions processed at a time; results do not depend on it
+  std::uint32_t batch = 256;  // prompt positions processed at a time; results do not depend on it
+  // Allows a context longer than the model was made for: to measure speed. Answers are no use
+  // there.
+  bool beyond_context = false;
 };
 
 // KV cache, scratch memory and position of one sequence. One thread at a time.

@@ -24,6 +24,10 @@ class FakeModel final : public engine::Model {
   [[nodiscard]] std::uint64_t bytes_per_token(std::uint32_t) const override { return 1; }
   [[nodiscard]] bool exact() const override { return false; }
   [[nodiscard]] int threads() const override { return 1; }
+  [[nodiscard]] int decode_threads() const override { return 1; }
+  [[nodiscard]] std::vector<std::span<const std::byte>> weight_memory() const override {
+    return {};
+  }
   [[nodiscard]] std::string isa() const override { return "fake"; }
 
  private:

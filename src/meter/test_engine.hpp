@@ -56,6 +56,10 @@ class FakeModel final : public engine::Model {
   }
   [[nodiscard]] bool exact() const override { return false; }
   [[nodiscard]] int threads() const override { return 1; }
+  [[nodiscard]] int decode_threads() const override { return threads(); }
+  [[nodiscard]] std::vector<std::span<const std::byte>> weight_memory() const override {
+    return {};
+  }
   [[nodiscard]] std::string isa() const override { return "scalar"; }
 
  private:

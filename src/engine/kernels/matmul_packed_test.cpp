@@ -65,7 +65,7 @@ class Weights {
     const std::size_t r = row % kRowGroup;
     const std::size_t units = kBlocks / layout_.unit_blocks;
     const std::size_t parts = layout_.halves ? 2 : 1;
-    const bool super = layout_.unit_blocks > 1;
+    const bool super = layout_.unit_blocks == 8;
     for (std::size_t u = 0; u < units; ++u) {
       std::uint8_t* unit = bytes(scales_) + (row / kRowGroup * units + u) * layout_.scale_bytes;
       const auto put = [unit, r](std::size_t vector, std::uint16_t value) {

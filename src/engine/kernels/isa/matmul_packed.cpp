@@ -96,10 +96,55 @@ void multiply_wide(const PackedRows& rows, const Tokens& tokens, std::size_t n_t
   }
 }
 
+#if defined(WATTLE_DIRECT)
+template <PackedType Type, std::size_t V, std::size_t T = kTileTokens>
+WATTLE_INLINE void multiply_vectors_of(std::size_t n_tokens, const PackedRows& rows,
+                                       std::size_t row, const Tokens& tokens) {
+  if constexpr (T > 0) {
+    if (n_tokens == T) return multiply_vectors<Type, V, T>(rows, row, tokens);
+    multiply_vectors_of<Type, V, T - 1>(n_tokens, rows, row, tokens);
+  }
+}
+
+// Without a panel: row groups stay in the first-level cache as they are, the activations of a block
+// of tokens in the second, and outputs are written once.
+template <PackedType Type>
+void multiply_direct(const PackedRows& rows, const Tokens& tokens, std::size_t n_tokens) {
+  constexpr std::size_t kTokenBlock = 10 * kTileTokens;
+  const std::size_t n_blocks = (n_tokens + kTokenBlock - 1) / kTokenBlock;
+  for (std::size_t k = 0; k < n_blocks; ++k) {
+    const std::size_t first = k * n_tokens / n_blocks;
+    const std::size_t n = (k + 1) * n_tokens / n_blocks - first;
+    const std::size_t n_tiles = (n + kTileTokens - 1) / kTileTokens;
+    for (std::size_t row = 0; row < rows.n_rows; row += kTileRows) {
+      for (std::size_t i = 0; i < n_tiles; ++i) {
+        const std::size_t begin = first + i * n / n_tiles;
+        const std::size_t width = first + (i + 1) * n / n_tiles - begin;
+        const Tokens tile = {tokens.x + begin * tokens.stride, tokens.stride,
+                             tokens.out + begin * tokens.out_stride, tokens.out_stride};
+        if (rows.n_rows - row > kLanes) {
+          multiply_vectors_of<Type, kTileVecs>(width, rows, row, tile);
+        } else {
+          multiply_vectors_of<Type, 1>(width, rows, row, tile);
+        }
+      }
+    }
+  }
+}
+#endif
+
 template <PackedType Type, std::size_t T = kNarrow>
 WATTLE_INLINE void multiply(const PackedRows& rows, const Tokens& tokens, std::size_t n_tokens) {
   if constexpr (T == kNarrow) {
-    if (n_tokens > kNarrow) return multiply_wide<Type>(rows, tokens, n_tokens);
+    if (n_tokens > kNarrow) {
+#if defined(WATTLE_DIRECT)
+      // Scales of super-blocks cost more to work out than a panel does, for many tokens.
+      if constexpr (!kLayout<Type>.halves) {
+        if (!kSuper<Type> || n_tokens <= 64) return multiply_direct<Type>(rows, tokens, n_tokens);
+      }
+#endif
+      return multiply_wide<Type>(rows, tokens, n_tokens);
+    }
   }
   if constexpr (T > 0) {
     if (n_tokens == T) return multiply_narrow<Type, T>(rows, tokens);

@@ -12,7 +12,11 @@ namespace {
 #if defined(__AVX512VNNI__)
 constexpr std::size_t kTileVecs = 2;
 constexpr std::size_t kTileTokens = 6;
-constexpr std::size_t kNarrow = 4;  // up to so many tokens, weights are unpacked in registers
+constexpr std::size_t kNarrow = 10;  // up to so many tokens, weights are unpacked in registers
+// Weights without scales for halves are unpacked in registers for any number of tokens: that takes
+// 24 of 144 instructions of a tile, most on pipes that have nothing else to do, and no panel has to
+// be written and read.
+#define WATTLE_DIRECT
 #elif defined(__AVX2__)
 // 16 registers: 6 sums in integers, 6 in floats, 2 of weights, 1 of activations. AVX-VNNI needs as
 // many; it is its instructions that are fewer.
@@ -36,7 +40,6 @@ constexpr std::size_t kTileVecs = 4;
 constexpr std::size_t kTileTokens = 2;
 constexpr std::size_t kNarrow = 2;
 #endif
-[[maybe_unused]] constexpr std::size_t kNarrowVecs = 1;
 constexpr std::size_t kTileRows = kTileVecs * kLanes;
 // Columns of a chunk, in blocks; a multiple of 8. A panel of tiles below 512 bits is 20 KiB with 32
 // blocks: it stays in first-level caches of 32 KiB, and the activations of 256 tokens take 512 KiB.

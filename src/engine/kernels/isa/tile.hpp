@@ -12,55 +12,66 @@ namespace {
 // --- a few tokens
 
 // Sum over quads Begin … End − 1 for T tokens.
-template <PackedType Type, std::size_t T, std::size_t Begin, std::size_t End>
-WATTLE_INLINE void add_quads(const std::uint8_t* block, std::size_t v, const ActivationBlock* x,
-                             std::size_t stride, Dot<kLevels<Type>>* dot) {
+template <PackedType Type, std::size_t V, std::size_t T, std::size_t Begin, std::size_t End>
+WATTLE_INLINE void add_quads(const std::uint8_t* const (&block)[V], const Vec<Type> (&rows)[V],
+                             const ActivationBlock* x, std::size_t stride,
+                             Dot<kLevels<Type>> (&dot)[V][T]) {
   if constexpr (Begin < End) {
-    const Bytes w = quad<Type, Begin>(block, v);
+    Bytes w[V];
+    WATTLE_UNROLL for (std::size_t v = 0; v < V; ++v) w[v] = quad<Type, Begin>(block[v], rows[v].v);
     WATTLE_UNROLL for (std::size_t t = 0; t < T; ++t) {
-      dot[t].add(w, splat_four(x[t * stride].q + 4 * Begin));
+      const Bytes four = splat_four(x[t * stride].q + 4 * Begin);
+      WATTLE_UNROLL for (std::size_t v = 0; v < V; ++v) dot[v][t].add(w[v], four);
     }
-    add_quads<Type, T, Begin + 1, End>(block, v, x, stride, dot);
+    add_quads<Type, V, T, Begin + 1, End>(block, rows, x, stride, dot);
   }
 }
 
-template <PackedType Type, std::size_t T, std::size_t H>
-WATTLE_INLINE void add_part(const std::uint8_t* block, const Vec<Type>& rows, std::size_t b,
-                            const ActivationBlock* x, std::size_t stride, F32v* sum) {
+template <PackedType Type, std::size_t V, std::size_t T, std::size_t H>
+WATTLE_INLINE void add_part(const std::uint8_t* const (&block)[V], const Vec<Type> (&rows)[V],
+                            std::size_t b, const ActivationBlock* x, std::size_t stride,
+                            F32v (&sum)[V][T]) {
   constexpr std::size_t kPartQuads = kQuads / kParts<Type>;
-  Dot<kLevels<Type>> dot[T];
-  WATTLE_UNROLL for (std::size_t t = 0; t < T; ++t) dot[t].start(first_sum<Type>(x[t * stride], H));
-  add_quads<Type, T, H * kPartQuads, (H + 1) * kPartQuads>(block, rows.v, x, stride, dot);
-  const F32v scale = scale_of<Type>(rows.scales, b, H, rows.v);
+  Dot<kLevels<Type>> dot[V][T];
   WATTLE_UNROLL for (std::size_t t = 0; t < T; ++t) {
-    sum[t] = engine::fma(dot[t].total(), scale * x[t * stride].d, sum[t]);
+    WATTLE_UNROLL for (std::size_t v = 0; v < V; ++v) {
+      dot[v][t].start(first_sum<Type>(x[t * stride], H));
+    }
   }
-  if constexpr (kLayout<Type>.mins) {
-    const F32v min = min_of<Type>(rows.scales, b, H, rows.v);
+  add_quads<Type, V, T, H * kPartQuads, (H + 1) * kPartQuads>(block, rows, x, stride, dot);
+  WATTLE_UNROLL for (std::size_t v = 0; v < V; ++v) {
+    const F32v scale = scale_of<Type>(rows[v].scales, b, H, rows[v].v);
     WATTLE_UNROLL for (std::size_t t = 0; t < T; ++t) {
-      sum[t] = engine::fma(-min, shift_of<Type>(x[t * stride], H), sum[t]);
+      sum[v][t] = engine::fma(dot[v][t].total(), scale * x[t * stride].d, sum[v][t]);
+    }
+    if constexpr (kLayout<Type>.mins) {
+      const F32v min = min_of<Type>(rows[v].scales, b, H, rows[v].v);
+      WATTLE_UNROLL for (std::size_t t = 0; t < T; ++t) {
+        sum[v][t] = engine::fma(-min, shift_of<Type>(x[t * stride], H), sum[v][t]);
+      }
     }
   }
 }
 
-// V vectors of rows from `row` on. Each row group is a stream of its own for the prefetchers.
+// V vectors of rows from `row` on, for T tokens.
 template <PackedType Type, std::size_t V, std::size_t T>
 void multiply_vectors(const PackedRows& rows, std::size_t row, const Tokens& tokens) {
   Vec<Type> vec[V];
   WATTLE_UNROLL for (std::size_t v = 0; v < V; ++v) vec[v] = vec_at<Type>(rows, row + v * kLanes);
   F32v sum[V][T] = {};
   for (std::size_t b = 0; b < rows.n_blocks; ++b) {
+    const std::uint8_t* block[V];
     WATTLE_UNROLL for (std::size_t v = 0; v < V; ++v) {
-      const std::uint8_t* block = vec[v].quants + b * kLayout<Type>.quant_bytes;
+      block[v] = vec[v].quants + b * kLayout<Type>.quant_bytes;
 #if defined(__AVX512F__)
-      for (std::size_t i = 0; i < kLayout<Type>.quant_bytes; i += 64) {
-        __builtin_prefetch(block + kPrefetchBytes + i, 0, 0);
+      for (std::size_t i = 0; V == 1 && i < kLayout<Type>.quant_bytes; i += 64) {
+        __builtin_prefetch(block[v] + kPrefetchBytes + i, 0, 0);
       }
 #endif
-      add_part<Type, T, 0>(block, vec[v], b, tokens.x + b, tokens.stride, sum[v]);
-      if constexpr (kParts<Type> == 2) {
-        add_part<Type, T, 1>(block, vec[v], b, tokens.x + b, tokens.stride, sum[v]);
-      }
+    }
+    add_part<Type, V, T, 0>(block, vec, b, tokens.x + b, tokens.stride, sum);
+    if constexpr (kParts<Type> == 2) {
+      add_part<Type, V, T, 1>(block, vec, b, tokens.x + b, tokens.stride, sum);
     }
   }
   WATTLE_UNROLL for (std::size_t v = 0; v < V; ++v) {
@@ -73,11 +84,9 @@ void multiply_vectors(const PackedRows& rows, std::size_t row, const Tokens& tok
 
 template <PackedType Type, std::size_t T>
 void multiply_narrow(const PackedRows& rows, const Tokens& tokens) {
-  std::size_t row = 0;
-  for (; row + kNarrowVecs * kLanes <= rows.n_rows; row += kNarrowVecs * kLanes) {
-    multiply_vectors<Type, kNarrowVecs, T>(rows, row, tokens);
+  for (std::size_t row = 0; row < rows.n_rows; row += kLanes) {
+    multiply_vectors<Type, 1, T>(rows, row, tokens);
   }
-  for (; row < rows.n_rows; row += kLanes) multiply_vectors<Type, 1, T>(rows, row, tokens);
 }
 
 // --- many tokens
