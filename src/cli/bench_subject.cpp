@@ -156,12 +156,10 @@ Result<std::unique_ptr<BenchSubject>> make_subject(
     WATTLE_TRY(auto session, engine::Session::create(model, options));
     return std::make_unique<OneSequence>(*model, std::move(session));
   }
-  WATTLE_TRY(auto decoder,
-             engine::BatchDecoder::create(
-                 model, {.n_sequences = n_sequences,
-                         .context = context,
-                         .kv_type = kv_type,
-                         .beyond_context = true}));
+  WATTLE_TRY(auto decoder, engine::BatchDecoder::create(model, {.n_sequences = n_sequences,
+                                                                .context = context,
+                                                                .kv_type = kv_type,
+                                                                .beyond_context = true}));
   return std::make_unique<ManySequences>(*model, std::move(decoder));
 }
 
