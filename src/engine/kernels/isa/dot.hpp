@@ -38,8 +38,9 @@ WATTLE_INLINE Bytes high_nibbles(Bytes v) {
 }
 template <int Shift>
 WATTLE_INLINE Bytes plane_bits(Bytes v, int mask) {
-  const Bytes shifted = Shift >= 0 ? _mm512_srli_epi16(v, Shift >= 0 ? Shift : 0)
-                                   : _mm512_slli_epi16(v, Shift < 0 ? -Shift : 0);
+  constexpr unsigned kRight = Shift > 0 ? Shift : 0;
+  constexpr unsigned kLeft = Shift < 0 ? -Shift : 0;
+  const Bytes shifted = Shift < 0 ? _mm512_slli_epi16(v, kLeft) : _mm512_srli_epi16(v, kRight);
   return _mm512_and_si512(shifted, _mm512_set1_epi8(static_cast<char>(mask)));
 }
 WATTLE_INLINE Bytes either(Bytes a, Bytes b) {

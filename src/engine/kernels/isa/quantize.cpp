@@ -26,7 +26,8 @@ struct Trials {
 constexpr Trials make_trials() {
   Trials trials{};
   for (std::size_t i = 0; i < kTrialVectors * kLanes; ++i) {
-    trials.shrink[i] = (127.0F - static_cast<float>(i / kColumns)) / 127.0F;
+    const std::size_t trial = i / kColumns;
+    trials.shrink[i] = (127.0F - static_cast<float>(trial)) / 127.0F;
   }
   return trials;
 }
