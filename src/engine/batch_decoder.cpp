@@ -7,6 +7,7 @@
 
 #include "base/interrupt.hpp"
 #include "engine/batch_step.hpp"
+#include "engine/session.hpp"
 
 namespace wattle::engine {
 namespace {
@@ -136,13 +137,8 @@ Result<std::unique_ptr<BatchDecoder>> BatchDecoder::create(std::shared_ptr<const
                 "Choose at least 1.");
   }
   const ModelConfig& config = transformer->config();
-  const std::uint32_t context = options.context == 0 ? config.context_length : options.context;
-  if (context > config.context_length && !options.beyond_context) {
-    return fail(ErrorCode::out_of_range,
-                fmt::format("a context of {} tokens was asked for, {} was made for {}", context,
-                            config.name, config.context_length),
-                fmt::format("Choose at most {}.", config.context_length));
-  }
+  WATTLE_TRY(const std::uint32_t context,
+             choose_context(config, options.context, options.beyond_context));
   constexpr std::uint32_t kPage = 64;
   const KvType type = transformer->exact() ? KvType::f32 : options.kv_type;
   const std::size_t positions = KvLayout(config, type, kPage).page_positions;

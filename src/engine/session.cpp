@@ -32,6 +32,15 @@ std::uint32_t SessionState::cached_layers() const {
   return cached_layers_;
 }
 
+Result<std::uint32_t> choose_context(const ModelConfig& config, std::uint32_t wanted, bool beyond) {
+  const std::uint32_t context = wanted == 0 ? config.context_length : wanted;
+  if (context <= config.context_length || beyond) return context;
+  return fail(ErrorCode::out_of_range,
+              fmt::format("a context of {} tokens was asked for, {} was made for {}", context,
+                          config.name, config.context_length),
+              fmt::format("Choose at most {}.", config.context_length));
+}
+
 Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Model> model,
                                                  const SessionOptions& options) {
   auto transformer = std::dynamic_pointer_cast<const Transformer>(std::move(model));
@@ -39,13 +48,8 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Model> mo
     return fail(ErrorCode::invalid_argument, "cannot open a session: no model was loaded");
   }
   const ModelConfig& config = transformer->config();
-  const std::uint32_t context = options.context == 0 ? config.context_length : options.context;
-  if (context > config.context_length && !options.beyond_context) {
-    return fail(ErrorCode::out_of_range,
-                fmt::format("a context of {} tokens was asked for, {} was made for {}", context,
-                            config.name, config.context_length),
-                fmt::format("Choose at most {}.", config.context_length));
-  }
+  WATTLE_TRY(const std::uint32_t context,
+             choose_context(config, options.context, options.beyond_context));
   const KvType type = transformer->exact() ? KvType::f32 : options.kv_type;
   const std::uint32_t page = std::clamp<std::uint32_t>(options.kv_page, 1, 1U << 20U);
   const std::size_t positions = KvLayout(config, type, page).page_positions;

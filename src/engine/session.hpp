@@ -21,6 +21,11 @@ struct DeferredRows {
   }
 };
 
+// The context to work with: `wanted`, or for 0 what the model was made for. Error: more than that,
+// unless `beyond` allows it.
+[[nodiscard]] Result<std::uint32_t> choose_context(const ModelConfig& config, std::uint32_t wanted,
+                                                   bool beyond);
+
 class SessionState final : public Session {
  public:
   SessionState(std::shared_ptr<const Transformer> model, KvTable cache, std::uint32_t context,

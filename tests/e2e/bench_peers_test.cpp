@@ -17,10 +17,7 @@ namespace {
 
 class BenchPeers : public testing::Test {
  protected:
-  void SetUp() override {
-    if (std::system("command -v python3 >/dev/null 2>&1") != 0) GTEST_SKIP() << "no python3";
-    ASSERT_TRUE(engine::TestModel({}).write(model_));
-  }
+  void SetUp() override { ASSERT_TRUE(engine::TestModel({}).write(model_)); }
 
   // A program whose n-th call prints `rows`, with SPEED replaced by the n-th of `speeds`. It writes
   // its name to `order` and its arguments to <name>.log.
