@@ -38,8 +38,8 @@ WATTLE_INLINE Bytes high_nibbles(Bytes v) {
 }
 template <int Shift>
 WATTLE_INLINE Bytes plane_bits(Bytes v, int mask) {
-  constexpr unsigned kRight = Shift > 0 ? Shift : 0;
-  constexpr unsigned kLeft = Shift < 0 ? -Shift : 0;
+  constexpr auto kRight = static_cast<unsigned>(Shift > 0 ? Shift : 0);
+  constexpr auto kLeft = static_cast<unsigned>(Shift < 0 ? -Shift : 0);
   const Bytes shifted = Shift < 0 ? _mm512_slli_epi16(v, kLeft) : _mm512_srli_epi16(v, kRight);
   return _mm512_and_si512(shifted, _mm512_set1_epi8(static_cast<char>(mask)));
 }
