@@ -175,6 +175,10 @@ TEST_P(MatmulPackedTest, WeightsAndActivationsAtTheirBoundsGiveTheExactIntegers)
       }
       x.push_back(block_of(q, 1.0F));
     }
+    // Sums of 17 bits are halved there: each may lose a half.
+    const PackedLayout& layout = weights.layout();
+    const bool halved = rounds_scales(*GetParam()) && layout.unit_blocks > 1 && layout.bits > 4;
+    const double rounding = halved ? kBlocks * (layout.halves ? 2.0 : 1.0) : 0.0;
     for (const std::size_t n : {std::size_t{1}, kTokens}) {
       for (std::size_t begin = 0; begin + n <= kTokens; ++begin) {
         const std::vector<float> out = multiply(weights, x, begin, n);
@@ -184,9 +188,58 @@ TEST_P(MatmulPackedTest, WeightsAndActivationsAtTheirBoundsGiveTheExactIntegers)
             const ActivationBlock& block = x[(begin + i / kRows) * kBlocks + c / kQuantBlock];
             sum += w[i % kRows][c] * block.q[c % kQuantBlock];
           }
-          ASSERT_EQ(out[i], static_cast<float>(sum)) << "type " << type << ", row " << i % kRows;
+          ASSERT_NEAR(out[i], static_cast<double>(sum), rounding)
+              << "type " << type << ", row " << i % kRows;
         }
       }
+    }
+    expect_same_in_every_tile(weights, x);
+  }
+}
+
+// Scales and minima far apart and of both signs. The integers of super types are 1 here, of 63 or
+// 127, so instruction sets that hold scales in 14 bits have 7 or 8 left.
+TEST_P(MatmulPackedTest, ScalesAndMinimaMayDifferByMagnitudesAndSigns) {
+  constexpr std::array<double, 5> kScales = {1.0, -1.0, 0x1p-12, 96.0, 0.0};
+  constexpr std::array<double, 4> kMins = {0.0, 1.5, -1000.0, 0x1p-10};
+  std::mt19937 random(4);
+  for (std::size_t type = 0; type < kTypes; ++type) {
+    Weights weights(static_cast<PackedType>(type));
+    const auto scale_of = [&](std::size_t r) -> double { return kScales[r % kScales.size()]; };
+    const auto min_of = [&](std::size_t r) -> double {
+      return weights.layout().mins ? kMins[r % kMins.size()] : 0.0;
+    };
+    std::vector<std::array<int, kBlocks * kQuantBlock>> q(kRows);
+    for (std::size_t r = 0; r < kRows; ++r) {
+      weights.set_scales(r, f32_to_f16(static_cast<float>(scale_of(r))),
+                         f32_to_f16(static_cast<float>(min_of(r))));
+      for (std::size_t c = 0; c < q[r].size(); ++c) {
+        q[r][c] = static_cast<int>(random() % (weights.largest() + 1));
+        weights.set(r, c, static_cast<unsigned>(q[r][c]));
+        if (!weights.layout().mins) q[r][c] -= weights.layout().zero;
+      }
+    }
+    std::vector<ActivationBlock> x;
+    for (std::size_t b = 0; b < kTokens * kBlocks; ++b) {
+      std::array<int, kQuantBlock> values{};
+      for (int& v : values) v = static_cast<int>(random() % 255U) - 127;
+      x.push_back(block_of(values, 0.5F));
+    }
+    const std::vector<float> out = multiply(weights, x, 0, kTokens);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const std::size_t r = i % kRows;
+      double sum = 0;
+      double magnitudes = 0;
+      for (std::size_t c = 0; c < kBlocks * kQuantBlock; ++c) {
+        const ActivationBlock& block = x[i / kRows * kBlocks + c / kQuantBlock];
+        const double activation = 0.5 * block.q[c % kQuantBlock];
+        sum += (scale_of(r) * q[r][c] - min_of(r)) * activation;
+        magnitudes +=
+            std::abs(activation) * (std::abs(scale_of(r) * q[r][c]) + std::abs(min_of(r)));
+      }
+      const bool rounds = rounds_scales(*GetParam()) && weights.layout().unit_blocks > 1;
+      ASSERT_NEAR(out[i], sum, magnitudes * (rounds ? 0x1p-7 : 1e-6))
+          << "type " << type << " " << r;
     }
     expect_same_in_every_tile(weights, x);
   }

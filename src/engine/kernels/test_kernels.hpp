@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/kernels/isa.hpp"
@@ -19,6 +20,12 @@ inline std::vector<const Kernels*> tested_kernels() {
 #endif
   }
   return all;
+}
+
+// Whether scales that several blocks share are rounded to 14 bits, and sums of 17 to 16
+// (isa/fixed_scales.hpp).
+inline bool rounds_scales(const Kernels& kernels) {
+  return std::string_view(kernels.name) == "avx512";
 }
 
 inline std::string kernels_name(const testing::TestParamInfo<const Kernels*>& info) {

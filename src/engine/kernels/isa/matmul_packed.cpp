@@ -14,13 +14,14 @@
 #if defined(WATTLE_NEON)
 #include "engine/kernels/isa/tile_neon.hpp"
 #else
+#include "engine/kernels/isa/fixed_scales.hpp"
 #include "engine/kernels/isa/tile.hpp"
 #endif
 
 namespace wattle::engine::WATTLE_ISA {
 namespace {
 
-template <PackedType Type, std::size_t V, std::size_t T = kTileTokens>
+template <PackedType Type, std::size_t V, std::size_t T = kTokensOf<Type>>
 WATTLE_INLINE void multiply_tile_of(std::size_t n, const PanelBlock<Type>* panel,
                                     std::size_t n_blocks, const Tokens& tokens, bool first) {
   if constexpr (T > 0) {
@@ -37,7 +38,7 @@ void multiply_chunk(const PackedRows& rows, std::size_t row, std::size_t b, std:
   for (std::size_t v = 0; v < V; ++v) {
     unpack<Type>(vec_at<Type>(rows, row + v * kLanes), b, n, v, panel);
   }
-  const std::size_t n_tiles = (n_tokens + kTileTokens - 1) / kTileTokens;
+  const std::size_t n_tiles = (n_tokens + kTokensOf<Type> - 1) / kTokensOf<Type>;
   for (std::size_t i = 0; i < n_tiles; ++i) {  // of sizes that differ by one at most
     const std::size_t begin = i * n_tokens / n_tiles;
     const std::size_t end = (i + 1) * n_tokens / n_tiles;
@@ -98,7 +99,7 @@ void multiply_wide(const PackedRows& rows, const Tokens& tokens, std::size_t n_t
 }
 
 #if defined(WATTLE_DIRECT)
-template <PackedType Type, std::size_t V, std::size_t T = kTileTokens>
+template <PackedType Type, std::size_t V, std::size_t T = kTokensOf<Type>>
 WATTLE_INLINE void multiply_vectors_of(std::size_t n_tokens, const PackedRows& rows,
                                        std::size_t row, const Tokens& tokens) {
   if constexpr (T > 0) {
@@ -116,7 +117,7 @@ void multiply_direct(const PackedRows& rows, const Tokens& tokens, std::size_t n
   for (std::size_t k = 0; k < n_blocks; ++k) {
     const std::size_t first = k * n_tokens / n_blocks;
     const std::size_t n = (k + 1) * n_tokens / n_blocks - first;
-    const std::size_t n_tiles = (n + kTileTokens - 1) / kTileTokens;
+    const std::size_t n_tiles = (n + kTokensOf<Type> - 1) / kTokensOf<Type>;
     for (std::size_t row = 0; row < rows.n_rows; row += kTileRows) {
       for (std::size_t i = 0; i < n_tiles; ++i) {
         const std::size_t begin = first + i * n / n_tiles;

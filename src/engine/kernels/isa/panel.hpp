@@ -41,6 +41,12 @@ constexpr std::size_t kTileTokens = 2;
 constexpr std::size_t kNarrow = 2;
 #endif
 constexpr std::size_t kTileRows = kTileVecs * kLanes;
+template <PackedType Type>
+constexpr std::size_t kTokensOf = kTileTokens;
+#if defined(__AVX512VNNI__)
+template <>  // the sums of both halves are kept until they are scaled
+constexpr std::size_t kTokensOf<PackedType::q6_super> = 5;
+#endif
 // Columns of a chunk, in blocks; a multiple of 8. A panel of tiles below 512 bits is 20 KiB with 32
 // blocks: it stays in first-level caches of 32 KiB, and the activations of 256 tokens take 512 KiB.
 #if defined(__AVX512VNNI__)
