@@ -17,6 +17,7 @@ struct Options {
   std::string shape;
   std::string type = "q4_0";
   std::string out;
+  std::uint32_t group_size = 0;
   std::uint64_t seed = 1;
   int threads = 0;
   bool json = false;
@@ -30,6 +31,7 @@ int run(const Options& options) {
 
   compress::SynthOptions work;
   work.type = *type;
+  work.group_size = options.group_size;
   work.seed = options.seed;
   work.threads = options.threads;
   const SystemClock clock;
@@ -71,6 +73,8 @@ void add_synth(CLI::App& app, Invocation& invocation) {
   command->add_option("--shape", options->shape, "One of " + names)->required();
   command->add_option("--type", options->type, "Type of the matrices: " + weight_type_names())
       ->capture_default_str();
+  command->add_option("--group-size", options->group_size,
+                      "Columns that share a scale and a minimum, of Q4_1: 128 as in AWQ models");
   command->add_option("OUT", options->out, "The file to write")->required();
   command->add_option("--seed", options->seed, "Same seed, same bytes")->capture_default_str();
   command->add_option("--threads", options->threads, "0: all cores this process may use")

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <utility>
 
 #include "base/interrupt.hpp"
@@ -57,9 +58,34 @@ void set_metadata(GgufWriter& writer, const SynthShape& shape, TensorType type) 
   writer.set_bool("tokenizer.ggml.add_eos_token", false);
 }
 
+// Gives all blocks of a group the scale and the minimum of its first. `blocks`: whole groups.
+void share_scales(std::span<std::byte> blocks, std::size_t group_size) {
+  const auto& q4_1 = engine::info(TensorType::q4_1);
+  const std::size_t group_bytes = group_size / q4_1.block_elements * q4_1.block_bytes;
+  constexpr std::size_t kScales = 4;  // two F16 at the beginning of a block
+  for (std::size_t at = 0; group_bytes > 0 && at < blocks.size(); at += q4_1.block_bytes) {
+    std::memmove(&blocks[at], &blocks[at / group_bytes * group_bytes], kScales);
+  }
+}
+
+Status check_group_size(const SynthShape& shape, const SynthOptions& options) {
+  const std::uint32_t n = options.group_size;
+  if (n == 0) return {};
+  if (options.type != TensorType::q4_1) {
+    return fail(ErrorCode::invalid_argument, "only Q4_1 can have a group size (--type q4_1)");
+  }
+  if (n % engine::info(options.type).block_elements != 0 || kChunkElements % n != 0 ||
+      shape.d_model % n != 0 || shape.d_ff % n != 0) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("group size {} does not suit rows of {} and {} columns; try 128", n,
+                            shape.d_model, shape.d_ff));
+  }
+  return {};
+}
+
 // Streams random weights: a few chunks at a time are made in parallel, then written in order.
-Status stream_weights(const WeightSource& source, TensorType type, std::uint64_t tensor_number,
-                      const SynthTensor& tensor, std::size_t threads,
+Status stream_weights(const WeightSource& source, const SynthOptions& options,
+                      std::uint64_t tensor_number, const SynthTensor& tensor, std::size_t threads,
                       const GgufWriter::Sink& sink) {
   std::uint64_t n_elements = 1;
   for (const std::uint64_t extent : tensor.shape) n_elements *= extent;
@@ -73,8 +99,9 @@ Status stream_weights(const WeightSource& source, TensorType type, std::uint64_t
     parallel_for(n, threads, [&](std::size_t i) {
       const std::uint64_t start = (first + i) * kChunkElements;
       const std::uint64_t count = std::min(kChunkElements, n_elements - start);
-      buffers[i].resize(engine::row_bytes(type, count).value_or(0));
+      buffers[i].resize(engine::row_bytes(options.type, count).value_or(0));
       source.fill(tensor_number, first + i, sigma, buffers[i]);
+      share_scales(buffers[i], options.group_size);
     });
     for (std::size_t i = 0; i < n; ++i) WATTLE_CHECK(sink(buffers[i]));
   }
@@ -91,6 +118,7 @@ GgufWriter::Producer constant(std::vector<float> values) {
 
 Result<SynthReport> synthesize(const SynthShape& shape, const std::filesystem::path& out,
                                const SynthOptions& options) {
+  WATTLE_CHECK(check_group_size(shape, options));
   GgufWriter writer;
   set_metadata(writer, shape, options.type);
   const WeightSource source(options.type, options.seed);
@@ -109,10 +137,10 @@ Result<SynthReport> synthesize(const SynthShape& shape, const std::filesystem::p
       writer.add_tensor(tensor.name, TensorType::f32, tensor.shape,
                         constant(std::vector<float>(n_elements, 1.0F)));
     } else {
-      writer.add_tensor(
-          tensor.name, options.type, tensor.shape, [&, number](const GgufWriter::Sink& sink) {
-            return stream_weights(source, options.type, number, tensor, threads, sink);
-          });
+      writer.add_tensor(tensor.name, options.type, tensor.shape,
+                        [&, number](const GgufWriter::Sink& sink) {
+                          return stream_weights(source, options, number, tensor, threads, sink);
+                        });
     }
   }
   WATTLE_CHECK(writer.write(out, [&](std::uint64_t done, std::uint64_t total) {

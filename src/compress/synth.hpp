@@ -38,6 +38,9 @@ struct SynthShape {
 
 struct SynthOptions {
   engine::TensorType type = engine::TensorType::q4_0;  // of every matrix; vectors are F32
+  // Columns that share a scale and a minimum; 128 is what AWQ models have. 0: a block, 32. Else a
+  // multiple of 32 that divides all rows, and the type is Q4_1.
+  std::uint32_t group_size = 0;
   std::uint64_t seed = 1;
   int threads = 0;  // 0: cores this process may use; the bytes do not depend on it
   // Bytes written and bytes in all; may be empty.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -169,6 +170,31 @@ TEST(Synth, SeedDecidesTheBytesAndThreadsDoNot) {
   const std::string one = synthesized({.seed = 5, .threads = 1});
   EXPECT_EQ(synthesized({.seed = 5, .threads = 4}), one);
   EXPECT_NE(synthesized({.seed = 6, .threads = 1}), one);
+}
+
+TEST(Synth, GroupsShareAScaleAndAMinimum) {
+  const TestFolder folder;
+  const auto path = folder.path() / "x.gguf";
+  ASSERT_TRUE(synthesize(kTiny, path, {.type = TensorType::q4_1, .group_size = 128}));
+  const GgufFile file = *GgufFile::open(path);
+  const auto blocks = file.tensor_bytes(*file.find_tensor("blk.1.ffn_down.weight"));
+  std::set<std::string> scales;
+  for (std::size_t at = 0; at < blocks.size(); at += 20) {
+    const auto here = blocks.subspan(at, 4);
+    EXPECT_TRUE(std::ranges::equal(here, blocks.subspan(at / 80 * 80, 4))) << at;
+    scales.emplace(reinterpret_cast<const char*>(here.data()), here.size());
+  }
+  EXPECT_GT(scales.size(), 100U);  // of 1,024 groups
+}
+
+TEST(Synth, AGroupSizeThatSuitsNothingIsRefused) {
+  const TestFolder folder;
+  const auto path = folder.path() / "x.gguf";
+  EXPECT_FALSE(synthesize(kTiny, path, {.type = TensorType::q4_0, .group_size = 128}));
+  for (const std::uint32_t size : {1U, 48U, 512U}) {
+    EXPECT_FALSE(synthesize(kTiny, path, {.type = TensorType::q4_1, .group_size = size})) << size;
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
 }
 
 TEST(Synth, InterruptedLeavesNothing) {
