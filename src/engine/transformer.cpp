@@ -39,6 +39,13 @@ void release_pages(std::span<const std::byte> bytes) {
   }
 }
 
+Arithmetic arithmetic_of(const Transformer& model, TensorType type) {
+  if (model.exact()) return Arithmetic::f32;
+  if (can_pack(type)) return Arithmetic::int8;
+  const bool i16 = can_pack_i16(*model.compute().kernels, type, model.config().d_model);
+  return i16 ? Arithmetic::int16 : Arithmetic::f32;
+}
+
 }  // namespace
 
 class TransformerLoader {
@@ -311,6 +318,7 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const std::filesyst
     if (bytes <= most) continue;
     most = bytes;
     model->precision_ = info(type).name;
+    model->arithmetic_ = arithmetic_of(*model, type);
   }
   return model;
 }
