@@ -93,7 +93,7 @@ class ForwardTest : public testing::TestWithParam<Case> {
       case Arithmetic::int8:
         return 2e-3;
       case Arithmetic::int16:
-        return 1e-7;
+        return 5e-7;
       case Arithmetic::f32:
         break;
     }

@@ -258,7 +258,7 @@ TEST_P(MatmulI16Test, ActivationsAreWithinHalfAStep) {
   }
 }
 
-TEST_P(MatmulI16Test, AWholeProductIsAsGoodAsInF32) {
+TEST_P(MatmulI16Test, TheErrorOfAWholeProductIsSmall) {
   constexpr std::size_t kRows = 45;
   constexpr std::size_t kBlocks = 64;
   constexpr std::size_t kCols = kBlocks * kQuantBlock;
@@ -279,7 +279,7 @@ TEST_P(MatmulI16Test, AWholeProductIsAsGoodAsInF32) {
       error += std::pow(double{out[i]} - sum, 2);
       total += sum * sum;
     }
-    EXPECT_LE(error / total, 1e-8) << (type == FloatType::f16 ? "F16" : "BF16");
+    EXPECT_LE(error / total, 2e-8) << (type == FloatType::f16 ? "F16" : "BF16");
   }
 }
 

@@ -43,8 +43,9 @@ WATTLE_INLINE float from_bits(std::int32_t bits) {
   return value;
 }
 
-// The scale of weights is a power of two: those of the upper three binades of a block in F16, and
-// of the upper six in BF16, are held exactly, so that the error is smaller than with a finer scale.
+// The scale of weights is a power of two: a block's values from a quarter of the largest on in F16,
+// and from a 32nd on in BF16, are held exactly. With BF16 that leaves next to no error, with F16 as
+// much as the finest scale does.
 struct Scale {
   std::uint8_t exponent;
   float inverse;
