@@ -1,8 +1,8 @@
 #pragma once
 // A weight matrix [n_rows, n_cols] as the kernels want it: F32 rows in place in the file's mapping;
 // rows of block types copied into interleaved groups (packing.cpp; kernels.hpp: PackedRows); rows
-// of F16 and BF16 either, as the kernels have products in 16-bit integers (packing_i16.cpp;
-// RowsI16).
+// of F16 and BF16 likewise where the kernels have products in 16-bit integers (packing_i16.cpp;
+// RowsI16), else in place.
 
 #include <cstddef>
 #include <span>
