@@ -20,7 +20,7 @@ struct KernelPeaks {
 [[nodiscard]] const KernelPeaks& kernel_peaks(Isa isa);
 
 // Which peak a kernel is held against; also the benchmark's label.
-enum class Against { memory, cache, int8, f32 };
+enum class Against { memory, cache, int8, int16, f32 };
 
 // Of one iteration. 0 operations: not counted (exponentials and the like).
 struct Work {

@@ -51,6 +51,8 @@ double peak_of(const KernelPeaks& peaks, Against against) {
       return peaks.cache_gbs;
     case Against::int8:
       return peaks.int8_gops;
+    case Against::int16:  // vpdpwssd: half as many products as vpdpbusd
+      return peaks.int8_gops / 2;
     case Against::f32:
       return peaks.f32_gflops;
   }
@@ -65,6 +67,8 @@ const char* label_of(Against against) {
       return "% of cache reads";
     case Against::int8:
       return "% of int8 peak";
+    case Against::int16:
+      return "% of int16 peak";
     case Against::f32:
       return "% of f32 peak";
   }

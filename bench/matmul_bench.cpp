@@ -78,11 +78,38 @@ void matmul_float(benchmark::State& state, Isa isa, FloatType type, std::size_t 
                n_tokens == 1 ? Against::memory : Against::f32);
 }
 
-void quantize(benchmark::State& state, Isa isa, std::size_t n_tokens) {
-  const std::vector<float> x(n_tokens * kColumns, 0.5F);
-  std::vector<ActivationBlock> out(n_tokens * kBlocks);
+void matmul_i16(benchmark::State& state, Isa isa, std::size_t n_tokens) {
+  constexpr std::size_t kBlockBytes = kRowGroup * kQuantBlock * sizeof(std::int16_t);
+  const std::size_t n_groups =
+      n_tokens == 1 ? large_bytes(isa) / (kBlocks * kBlockBytes) : kCachedRows / kRowGroup;
+  const std::vector<std::uint8_t> exponents(n_groups * kBlocks * kRowGroup, 120);
+  const RowsI16 rows = {reinterpret_cast<const std::int16_t*>(large_memory()), exponents.data(),
+                        kBlocks, n_groups * kRowGroup};
+  ActivationBlockI16 block{};
+  for (auto& q : block.q) q = 300;
+  block.scale = 0.01F;
+  const std::vector<ActivationBlockI16> x(kBlocks * n_tokens, block);
+  std::vector<float> out(n_tokens * rows.n_rows);
   for (auto _ : state) {
-    kernels_for(isa).quantize(x.data(), out.size(), out.data());
+    kernels_for(isa).matmul_i16(rows, x.data(), n_tokens, out.data(), rows.n_rows);
+    benchmark::ClobberMemory();
+  }
+  const auto blocks = static_cast<double>(n_groups * kBlocks);
+  report_rates(
+      state, isa,
+      {.bytes = blocks * static_cast<double>(kBlockBytes + kRowGroup),
+       .operations = 2.0 * blocks * static_cast<double>(kRowGroup * kQuantBlock * n_tokens)},
+      n_tokens == 1 ? Against::memory : Against::int16);
+}
+
+// `kernel`: makes one kind of blocks.
+template <class Block>
+void quantize(benchmark::State& state, Isa isa,
+              void (*Kernels::*kernel)(const float*, std::size_t, Block*), std::size_t n_tokens) {
+  const std::vector<float> x(n_tokens * kColumns, 0.5F);
+  std::vector<Block> out(n_tokens * kBlocks);
+  for (auto _ : state) {
+    (kernels_for(isa).*kernel)(x.data(), out.size(), out.data());
     benchmark::ClobberMemory();
   }
   report_rates(state, isa, {.bytes = static_cast<double>(x.size() * sizeof(float))},
@@ -137,6 +164,16 @@ void add(const std::string& name, Isa isa, Run run, Arguments... arguments) {
                                [=](benchmark::State& state) { run(state, isa, arguments...); });
 }
 
+void add_i16(Isa isa) {
+  for (const std::size_t n : {1U, 4U, 64U}) {
+    add("matmul_i16/" + std::to_string(n), isa, matmul_i16, n);
+  }
+  for (const std::size_t n : {1U, 16U}) {
+    add("quantize_i16/" + std::to_string(n), isa, quantize<ActivationBlockI16>,
+        &Kernels::quantize_i16, n);
+  }
+}
+
 void add_all(Isa isa) {
   for (const PackedCase& packed : kPackedCases) {
     for (const std::size_t n : {1U, 4U, 32U}) {
@@ -152,8 +189,9 @@ void add_all(Isa isa) {
     }
   }
   for (const std::size_t n : {1U, 16U}) {
-    add("quantize/" + std::to_string(n), isa, quantize, n);
+    add("quantize/" + std::to_string(n), isa, quantize<ActivationBlock>, &Kernels::quantize, n);
   }
+  if (kernels_for(isa).matmul_i16 != nullptr) add_i16(isa);
   for (const auto& [element, text] :
        {std::pair(KvElement::f16, "f16"), {KvElement::f32, "f32"}, {KvElement::i8, "i8"}}) {
     for (const std::size_t n : {128U, 1024U, 4096U}) {

@@ -90,8 +90,7 @@ BenchModel describe(const engine::Model& model, const std::string& path, const s
   about.weight_bytes_per_step = model.bytes_per_token();
   about.kv_bytes_per_position =
       meter::kv_bytes_per_position(about.shape, kv_element_bytes(kv, model.config().head_dim));
-  const auto type = engine::tensor_type_from_name(about.precision);
-  about.packed = type && engine::is_block_type(*type);
+  about.arithmetic = model.arithmetic();
   return about;
 }
 

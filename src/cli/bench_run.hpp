@@ -51,7 +51,7 @@ struct BenchModel {
   meter::ModelShape shape;
   std::uint64_t weight_bytes_per_step = 0;
   double kv_bytes_per_position = 0.0;
-  bool packed = false;  // most weights are multiplied in 8-bit integers
+  engine::Arithmetic arithmetic = engine::Arithmetic::f32;  // of most weights
   double load_ms = 0.0;
 };
 

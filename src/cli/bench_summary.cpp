@@ -63,6 +63,23 @@ void add_traffic(const BenchRecord& record, BenchSummary& summary) {
                            summary.limits.read.best_gbs * 1e9);
 }
 
+struct Peak {
+  const char* name;
+  double gops;
+};
+
+Peak peak_of(engine::Arithmetic arithmetic, const engine::MachineLimits& limits) {
+  switch (arithmetic) {
+    case engine::Arithmetic::int8:
+      return {"int8", limits.int8_gops};
+    case engine::Arithmetic::int16:  // vpdpwssd: half as many products as vpdpbusd
+      return {"int16", limits.int8_gops / 2};
+    case engine::Arithmetic::f32:
+      break;
+  }
+  return {"f32", limits.f32_gflops};
+}
+
 // Of a prompt only the last position goes through the output head.
 void add_operations(const BenchRecord& record, BenchSummary& summary) {
   const meter::ModelShape& shape = record.model->shape;
@@ -71,11 +88,11 @@ void add_operations(const BenchRecord& record, BenchSummary& summary) {
     const double head = static_cast<double>(shape.n_vocab) * static_cast<double>(shape.d_model);
     weights -= head * (1.0 - 1.0 / record.test.n_tokens);
   }
-  const double peak = record.model->packed ? summary.limits.int8_gops : summary.limits.f32_gflops;
+  const Peak peak = peak_of(record.model->arithmetic, summary.limits);
   summary.operations_per_token = 2.0 * weights;
   summary.achieved_gop_per_s = 2e-9 * weights * summary.median_ts;
-  summary.mfu = meter::mfu(2.0 * weights, 1.0 / summary.median_ts, peak * 1e9);
-  summary.mfu_peak = record.model->packed ? "int8" : "f32";
+  summary.mfu = meter::mfu(2.0 * weights, 1.0 / summary.median_ts, peak.gops * 1e9);
+  summary.mfu_peak = peak.name;
 }
 
 void add_energy(const BenchRecord& record, BenchSummary& summary) {

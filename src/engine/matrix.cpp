@@ -19,14 +19,6 @@ constexpr std::size_t kItemRows = 128;
 constexpr std::size_t kStreamRows = 32;
 constexpr std::size_t kStreamTokens = 4;  // up to so many
 
-FloatRows float_rows(const Matrix& matrix, std::size_t begin, std::size_t end) {
-  const FloatType type = matrix.type == TensorType::f32   ? FloatType::f32
-                         : matrix.type == TensorType::f16 ? FloatType::f16
-                                                          : FloatType::bf16;
-  return {type, matrix.rows + begin * matrix.row_bytes, matrix.row_bytes, end - begin,
-          matrix.n_cols};
-}
-
 class Multiplication {
  public:
   // `products`: of matrices with the same number of columns.
@@ -42,14 +34,20 @@ class Multiplication {
         next_(next != nullptr && n_tokens <= kStreamTokens ? streamed(*next)
                                                            : std::span<const std::byte>()) {
     bool packed = false;
+    bool packed_i16 = false;
     bool dequantize = false;
     for (const Product& product : products) {
       assert(product.matrix->n_cols == n_cols_);
       n_rows_ += product.matrix->n_rows;
       packed |= product.matrix->is_packed();
+      packed_i16 |= product.matrix->is_packed_i16();
       dequantize |= is_block_type(product.matrix->type) && !product.matrix->is_packed();
     }
-    if (packed && x_.quantized == nullptr) quantize_operand();
+    const Kernels& kernels = *compute.kernels;
+    if (packed && x_.quantized == nullptr) {
+      x_.quantized = quantized_operand(kernels.quantize, scratch_.activations);
+    }
+    if (packed_i16) x_i16_ = quantized_operand(kernels.quantize_i16, scratch_.activations_i16);
     if (dequantize) reserve_dequantized();
   }
 
@@ -103,20 +101,20 @@ class Multiplication {
     }
   }
 
-  void quantize_operand() {
+  template <class Block>
+  const Block* quantized_operand(void (*quantize)(const float*, std::size_t, Block*),
+                                 std::vector<Block>& blocks) const {
     const std::size_t n_blocks = n_cols_ / kQuantBlock;
-    if (scratch_.activations.size() < n_blocks * n_tokens_) {
-      scratch_.activations.resize(n_blocks * n_tokens_);
-    }
+    if (blocks.size() < n_blocks * n_tokens_) blocks.resize(n_blocks * n_tokens_);
     const auto work = [&](std::size_t t, std::size_t) {
-      compute_.kernels->quantize(x_.x + t * n_cols_, n_blocks, &scratch_.activations[t * n_blocks]);
+      quantize(x_.x + t * n_cols_, n_blocks, &blocks[t * n_blocks]);
     };
     if (n_tokens_ < kSerialTokens) {
       for (std::size_t t = 0; t < n_tokens_; ++t) work(t, 0);
     } else {
       compute_.pool->for_each(n_tokens_, work);
     }
-    x_.quantized = scratch_.activations.data();
+    return blocks.data();
   }
 
   void reserve_dequantized() {
@@ -130,6 +128,9 @@ class Multiplication {
     if (matrix.is_packed()) {
       compute_.kernels->matmul_packed(packed_rows(matrix, begin, end), x_.quantized, n_tokens_, out,
                                       product.out_stride);
+    } else if (matrix.is_packed_i16()) {
+      compute_.kernels->matmul_i16(rows_i16(matrix, begin, end), x_i16_, n_tokens_, out,
+                                   product.out_stride);
     } else if (is_block_type(matrix.type)) {
       dequantized_rows(product, begin, end, thread);
     } else {
@@ -159,6 +160,7 @@ class Multiplication {
   const Compute& compute_;
   std::span<const Product> products_;
   Operand x_;
+  const ActivationBlockI16* x_i16_ = nullptr;
   std::size_t n_cols_;
   std::size_t n_tokens_;
   std::size_t n_rows_ = 0;  // of all products
@@ -168,6 +170,14 @@ class Multiplication {
 };
 
 }  // namespace
+
+FloatRows float_rows(const Matrix& matrix, std::size_t begin, std::size_t end) {
+  const FloatType type = matrix.type == TensorType::f32   ? FloatType::f32
+                         : matrix.type == TensorType::f16 ? FloatType::f16
+                                                          : FloatType::bf16;
+  return {type, matrix.rows + begin * matrix.row_bytes, matrix.row_bytes, end - begin,
+          matrix.n_cols};
+}
 
 int Compute::threads_for(std::size_t n_tokens) const {
   return n_tokens <= kStreamTokens ? decode_threads : 0;

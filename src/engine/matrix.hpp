@@ -1,7 +1,8 @@
 #pragma once
-// A weight matrix [n_rows, n_cols] as the kernels want it: F32, F16 and BF16 rows in place in the
-// file's mapping; rows of block types copied into interleaved groups (packing.cpp; kernels.hpp:
-// PackedRows).
+// A weight matrix [n_rows, n_cols] as the kernels want it: F32 rows in place in the file's mapping;
+// rows of block types copied into interleaved groups (packing.cpp; kernels.hpp: PackedRows); rows
+// of F16 and BF16 likewise where the kernels have products in 16-bit integers (packing_i16.cpp;
+// RowsI16), else in place.
 
 #include <cstddef>
 #include <span>
@@ -22,8 +23,11 @@ struct Matrix {
   const std::uint8_t* quants = nullptr;  // packed copy (pack()); null for float types
   const std::uint8_t* scales = nullptr;
   PackedType packed_type = PackedType::q4;  // of the packed copy
+  RowsI16 i16{};                            // packed copy in 16 bits (pack_i16())
 
+  // For activations in 8 bits, or in 16.
   [[nodiscard]] bool is_packed() const { return quants != nullptr; }
+  [[nodiscard]] bool is_packed_i16() const { return i16.quants != nullptr; }
   [[nodiscard]] std::size_t bytes() const { return n_rows * row_bytes; }
   // That a product with one token reads.
   [[nodiscard]] std::size_t streamed_bytes() const;
@@ -53,9 +57,21 @@ struct Compute {
   [[nodiscard]] int threads_for(std::size_t n_tokens) const;
 };
 
+// Rows begin … end − 1 of a float type, in place.
+[[nodiscard]] FloatRows float_rows(const Matrix& matrix, std::size_t begin, std::size_t end);
+
+// The same as above for the packed copy in 16 bits. Precondition of all: can_pack_i16(); of the
+// last two: is_packed_i16().
+[[nodiscard]] bool can_pack_i16(const Kernels& kernels, TensorType type, std::size_t n_cols);
+[[nodiscard]] std::size_t packed_bytes_i16(std::size_t n_rows, std::size_t n_cols);
+void pack_i16(const Compute& compute, Matrix& matrix, std::byte* memory);
+[[nodiscard]] std::span<const std::byte> streamed_i16(const Matrix& matrix);
+[[nodiscard]] RowsI16 rows_i16(const Matrix& matrix, std::size_t begin, std::size_t end);
+
 // Memory of matrix products; grows to the largest product seen. One user at a time.
 struct MatmulScratch {
   std::vector<ActivationBlock> activations;
+  std::vector<ActivationBlockI16> activations_i16;
   std::vector<float> dequantized;  // [threads, kRowGroup, n_cols]
 };
 
@@ -65,14 +81,14 @@ struct Product {
   std::size_t out_stride;
 };
 
-// [n_tokens, n_cols], for matrices that are packed in 8 bits.
+// [n_tokens, n_cols]
 struct Operand {
-  const float* x = nullptr;                    // needed unless all matrices are packed
+  const float* x = nullptr;                    // needed unless all matrices are is_packed()
   const ActivationBlock* quantized = nullptr;  // [n_tokens, n_cols / 32]; null: made from x
 };
 
 // out[t, r] = Σ_c matrix[r, c]·x[t, c] for every product; all matrices have the same n_cols.
-// Packed matrices are multiplied with activations in 8 bits, others with x itself.
+// Packed matrices are multiplied with activations in 8 or 16 bits, others with x itself.
 // `next`: the matrix that the next product reads first, if known; its bytes are asked for early.
 void multiply(const Compute& compute, std::span<const Product> products, const Operand& x,
               std::size_t n_tokens, MatmulScratch& scratch, const Matrix* next = nullptr);

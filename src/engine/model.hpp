@@ -49,6 +49,9 @@ struct LoadOptions {
   int decode_threads = 0;
 };
 
+// What a weight and an activation are multiplied as.
+enum class Arithmetic { f32, int16, int8 };
+
 class Model {
  public:
   static Result<std::shared_ptr<const Model>> load(const std::filesystem::path& path,
@@ -61,6 +64,8 @@ class Model {
   [[nodiscard]] virtual const GgufFile& file() const = 0;
   // "Q4_0": the type most of the weight bytes are in.
   [[nodiscard]] virtual std::string precision() const = 0;
+  // Of most weights.
+  [[nodiscard]] virtual Arithmetic arithmetic() const = 0;
   // Weight bytes read for one decoded token through layers 1…exit_layer (0: all) and the output
   // head; the embedding row only.
   [[nodiscard]] virtual std::uint64_t bytes_per_token(std::uint32_t exit_layer = 0) const = 0;

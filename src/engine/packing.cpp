@@ -222,6 +222,7 @@ std::size_t Matrix::streamed_bytes() const {
 }
 
 std::span<const std::byte> streamed(const Matrix& matrix) {
+  if (matrix.is_packed_i16()) return streamed_i16(matrix);
   if (!matrix.is_packed()) return {matrix.rows, matrix.bytes()};
   const Place place = place_of(matrix.packed_type, matrix.n_rows, matrix.n_cols);
   return {reinterpret_cast<const std::byte*>(matrix.quants),

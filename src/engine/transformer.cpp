@@ -39,6 +39,13 @@ void release_pages(std::span<const std::byte> bytes) {
   }
 }
 
+Arithmetic arithmetic_of(const Transformer& model, TensorType type) {
+  if (model.exact()) return Arithmetic::f32;
+  if (can_pack(type)) return Arithmetic::int8;
+  const bool i16 = can_pack_i16(*model.compute().kernels, type, model.config().d_model);
+  return i16 ? Arithmetic::int16 : Arithmetic::f32;
+}
+
 }  // namespace
 
 class TransformerLoader {
@@ -177,12 +184,26 @@ class TransformerLoader {
     const auto bytes =
         model_.file_.tensor_bytes(tensor).subspan(first * out.row_bytes, out.bytes());
     out.rows = bytes.data();
-    if (may_pack && can_pack(out.type) && !model_.exact_) {
-      pack(out, model_.packed_.data() + packed_, *model_.pool_);
-      packed_ += packed_bytes(out.type, n_rows, out.n_cols);
-      release_pages(bytes);
+    const std::size_t room = may_pack ? room_for(out.type, n_rows, out.n_cols) : 0;
+    if (room == 0) return {};
+    std::byte* memory = model_.packed_.data() + packed_;
+    if (can_pack(out.type)) {
+      pack(out, memory, *model_.pool_);
+    } else {
+      pack_i16(model_.compute_, out, memory);
     }
+    packed_ += room;
+    release_pages(bytes);
     return {};
+  }
+
+  // Bytes of a packed copy; 0: there is none.
+  [[nodiscard]] std::size_t room_for(TensorType type, std::size_t n_rows,
+                                     std::size_t n_cols) const {
+    if (model_.exact_) return 0;
+    if (can_pack(type)) return packed_bytes(type, n_rows, n_cols);
+    const bool i16 = can_pack_i16(*model_.compute_.kernels, type, n_cols);
+    return i16 ? packed_bytes_i16(n_rows, n_cols) : 0;
   }
 
   // Room for every matrix of the file that may be packed. (A tied embedding is packed once, as the
@@ -190,10 +211,10 @@ class TransformerLoader {
   Status reserve_packed() {
     std::size_t bytes = 0;
     for (const TensorInfo& tensor : model_.file_.tensors()) {
-      if (tensor.shape.size() != 2 || !can_pack(tensor.type) || model_.exact_) continue;
-      bytes += packed_bytes(tensor.type, tensor.shape[1], tensor.shape[0]);
+      if (tensor.shape.size() != 2) continue;
+      bytes += room_for(tensor.type, tensor.shape[1], tensor.shape[0]);
       if (tensor.name.ends_with("attn_qkv.weight") || tensor.name.ends_with("ffn_up.weight")) {
-        bytes += 2 * packed_bytes(tensor.type, kRowGroup, tensor.shape[0]);  // parts are padded
+        bytes += 2 * room_for(tensor.type, kRowGroup, tensor.shape[0]);  // parts are padded
       }
     }
     WATTLE_TRY(model_.packed_,
@@ -297,6 +318,7 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const std::filesyst
     if (bytes <= most) continue;
     most = bytes;
     model->precision_ = info(type).name;
+    model->arithmetic_ = arithmetic_of(*model, type);
   }
   return model;
 }

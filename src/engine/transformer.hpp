@@ -51,6 +51,7 @@ class Transformer final : public Model {
   [[nodiscard]] const std::filesystem::path& path() const override { return path_; }
   [[nodiscard]] const GgufFile& file() const override { return file_; }
   [[nodiscard]] std::string precision() const override { return precision_; }
+  [[nodiscard]] Arithmetic arithmetic() const override { return arithmetic_; }
   [[nodiscard]] std::uint64_t bytes_per_token(std::uint32_t exit_layer) const override;
   [[nodiscard]] bool exact() const override { return exact_; }
   [[nodiscard]] int threads() const override { return pool_->threads(); }
@@ -76,6 +77,7 @@ class Transformer final : public Model {
   ModelConfig config_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::string precision_;
+  Arithmetic arithmetic_ = Arithmetic::f32;
   bool exact_ = false;
   std::unique_ptr<ThreadPool> pool_;
   Compute compute_;

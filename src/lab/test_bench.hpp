@@ -21,6 +21,7 @@ class FakeModel final : public engine::Model {
   [[nodiscard]] const std::filesystem::path& path() const override { return path_; }
   [[nodiscard]] const engine::GgufFile& file() const override { return file_; }
   [[nodiscard]] std::string precision() const override { return "F16"; }
+  [[nodiscard]] engine::Arithmetic arithmetic() const override { return engine::Arithmetic::f32; }
   [[nodiscard]] std::uint64_t bytes_per_token(std::uint32_t) const override { return 1; }
   [[nodiscard]] bool exact() const override { return false; }
   [[nodiscard]] int threads() const override { return 1; }

@@ -51,6 +51,7 @@ class FakeModel final : public engine::Model {
   [[nodiscard]] const std::filesystem::path& path() const override { return path_; }
   [[nodiscard]] const engine::GgufFile& file() const override { return file_; }
   [[nodiscard]] std::string precision() const override { return "Q4_0"; }
+  [[nodiscard]] engine::Arithmetic arithmetic() const override { return engine::Arithmetic::f32; }
   [[nodiscard]] std::uint64_t bytes_per_token(std::uint32_t exit_layer) const override {
     return 1000 * (exit_layer == 0 ? 4U : exit_layer);
   }

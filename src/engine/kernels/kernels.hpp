@@ -90,6 +90,27 @@ struct PackedRows {
   std::size_t n_rows;  // rows that exist; the last group may be padded
 };
 
+// Products in 16-bit integers, of F16 and BF16 weights: 13 bits and a sign, what a sum of 32
+// products in 32 bits has room for.
+inline constexpr std::int32_t kI16Levels = 8191;
+static_assert(std::int64_t{kQuantBlock} * kI16Levels * kI16Levels <= INT32_MAX);
+
+// 32 activations: x ≈ scale·q. A block with an infinity or with what is no number is no number.
+struct ActivationBlockI16 {
+  std::int16_t q[kQuantBlock];  // |q| ≤ kI16Levels
+  float scale;
+};
+
+// Weights are 2^(exponent − 127)·q. Exponent 0 is a block of zeros; 255, infinity, a block with an
+// infinity or with what is no number. Per group of 16 rows and block of 32 columns, quants: element
+// 32·i + 2·r + j holds column 2·i + j of row r, i in 0…15, j in 0…1; exponents: of row r.
+struct RowsI16 {
+  const std::int16_t* quants;     // [n_groups, n_blocks, 512], 64-byte aligned, |q| ≤ kI16Levels
+  const std::uint8_t* exponents;  // [n_groups, n_blocks, 16]
+  std::size_t n_blocks;
+  std::size_t n_rows;  // rows that exist; the last group may be padded
+};
+
 struct FloatRows {
   FloatType type;
   const void* data;  // [n_rows, n_cols], rows `row_bytes` apart
@@ -180,6 +201,13 @@ struct Kernels {
   // As matmul_float, for quantised activations [n_tokens, n_blocks].
   void (*matmul_packed)(const PackedRows& rows, const ActivationBlock* x, std::size_t n_tokens,
                         float* out, std::size_t out_stride);
+  // Products in 16-bit integers; null where products in F32 are no slower.
+  // At most kRowGroup rows of F16 or BF16, 32·n_blocks columns → quants [n_blocks, 512], 64-byte
+  // aligned, and exponents [n_blocks, 16]; rows that are missing become zeros.
+  void (*pack_i16)(const FloatRows& rows, std::int16_t* quants, std::uint8_t* exponents);
+  void (*quantize_i16)(const float* x, std::size_t n_blocks, ActivationBlockI16* out);
+  void (*matmul_i16)(const RowsI16& rows, const ActivationBlockI16* x, std::size_t n_tokens,
+                     float* out, std::size_t out_stride);
   // Reads `bytes` (a multiple of 512) in several streams; the result only keeps the reads alive.
   std::uint64_t (*read_all)(const void* data, std::size_t bytes);
   // The most that matmul_packed and matmul_float could reach: `iterations` rounds of independent

@@ -24,6 +24,12 @@ void matmul_float(const FloatRows& rows, const float* x, std::size_t x_stride, s
 void quantize(const float* x, std::size_t n_blocks, ActivationBlock* out);
 void matmul_packed(const PackedRows& rows, const ActivationBlock* x, std::size_t n_tokens,
                    float* out, std::size_t out_stride);
+#if defined(__AVX512VNNI__)
+void pack_i16(const FloatRows& rows, std::int16_t* quants, std::uint8_t* exponents);
+void quantize_i16(const float* x, std::size_t n_blocks, ActivationBlockI16* out);
+void matmul_i16(const RowsI16& rows, const ActivationBlockI16* x, std::size_t n_tokens, float* out,
+                std::size_t out_stride);
+#endif
 std::uint64_t read_all(const void* data, std::size_t bytes);
 PeakRun int8_peak(std::size_t iterations);
 PeakRun f32_peak(std::size_t iterations);

@@ -25,6 +25,15 @@ const Kernels& WATTLE_JOIN(WATTLE_ISA, _kernels)() {
       .matmul_float = WATTLE_ISA::matmul_float,
       .quantize = WATTLE_ISA::quantize,
       .matmul_packed = WATTLE_ISA::matmul_packed,
+#if defined(__AVX512VNNI__)
+      .pack_i16 = WATTLE_ISA::pack_i16,
+      .quantize_i16 = WATTLE_ISA::quantize_i16,
+      .matmul_i16 = WATTLE_ISA::matmul_i16,
+#else
+      .pack_i16 = nullptr,
+      .quantize_i16 = nullptr,
+      .matmul_i16 = nullptr,
+#endif
       .read_all = WATTLE_ISA::read_all,
       .int8_peak = WATTLE_ISA::int8_peak,
       .f32_peak = WATTLE_ISA::f32_peak,
