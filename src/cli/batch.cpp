@@ -250,7 +250,8 @@ Result<int> batch(const BatchOptions& options) {
   WATTLE_TRY(const auto model,
              engine::Model::load(options.model, {.exact = options.exact,
                                                  .threads = options.threads,
-                                                 .decode_threads = options.decode_threads}));
+                                                 .decode_threads = options.decode_threads,
+                                                 .repack = repack_of(options.repack)}));
   engine::SchedulerOptions scheduler_options = options.scheduler;
   scheduler_options.context = options.context;
   scheduler_options.kv_type = kv_type(options.kv);

@@ -7,6 +7,7 @@
 #include "cli/bench_report.hpp"
 #include "cli/bench_run.hpp"
 #include "cli/command.hpp"
+#include "cli/generation_options.hpp"
 
 namespace wattle::cli {
 namespace {
@@ -58,6 +59,7 @@ void add_options(CLI::App& command, Options& options) {
   command.add_option("--kv", options.kv, "Type of the KV cache: f16, f32 or i8")
       ->check(CLI::IsMember({"f16", "f32", "i8"}))
       ->capture_default_str();
+  add_repack_option(command, options.repack);
   auto* output = command.add_option("-o,--output", options.output, "table, md, csv or json")
                      ->check(CLI::IsMember({"table", "md", "csv", "json"}))
                      ->capture_default_str();

@@ -142,8 +142,9 @@ class Bench {
     // Where the mark cannot be lowered, only what comes before the first bandwidth test is known.
     rss_known_ = meter::reset_peak_rss(root_) || records_.empty();
     const std::int64_t begin = clock_.monotonic_ns();
-    WATTLE_TRY(const auto model,
-               engine::Model::load(path, {.threads = threads, .decode_threads = threads}));
+    WATTLE_TRY(const auto model, engine::Model::load(path, {.threads = threads,
+                                                            .decode_threads = threads,
+                                                            .repack = repack_of(options_.repack)}));
     const double load_ms = static_cast<double>(clock_.monotonic_ns() - begin) / 1e6;
     BenchModel about = describe(*model, path, options_.kv);
     about.load_ms = load_ms;

@@ -26,6 +26,7 @@ struct BenchOptions {
   std::vector<int> threads = {0};                 // 0: cores this process may use
   int repetitions = 5;                            // counted, after one warm-up
   std::string kv = "f16";
+  std::string repack = "all";
 };
 
 enum class BenchPhase { prefill, decode };

@@ -196,6 +196,7 @@ void add_generation_options(CLI::App& command, GenerationOptions& options) {
   command.add_option("--decode-threads", options.decode_threads,
                      "Threads of decoding one sequence, which a few cores do as fast as many (0: "
                      "all up to 4, half of those above)");
+  add_repack_option(command, options.repack);
   command.add_flag("--exact", options.exact,
                    "Weights dequantised, activations and KV cache F32: for checking, slow");
 }
@@ -223,12 +224,27 @@ engine::KvType kv_type(const std::string& name) {
   return name == "i8" ? engine::KvType::i8 : engine::KvType::f16;
 }
 
+void add_repack_option(CLI::App& command, std::string& repack) {
+  command
+      .add_option("--repack", repack,
+                  "Matrices that are copied at load into a faster form: all, blocks (F16 and BF16 "
+                  "stay in the file: starts at once, slower prompts) or none (least memory, slow)")
+      ->check(CLI::IsMember({"all", "blocks", "none"}))
+      ->capture_default_str();
+}
+
+engine::Repack repack_of(const std::string& name) {
+  if (name == "none") return engine::Repack::none;
+  return name == "blocks" ? engine::Repack::blocks : engine::Repack::all;
+}
+
 Result<OpenModel> open_model(const GenerationOptions& options) {
   OpenModel open;
   WATTLE_TRY(open.model,
              engine::Model::load(options.model, {.exact = options.exact,
                                                  .threads = options.threads,
-                                                 .decode_threads = options.decode_threads}));
+                                                 .decode_threads = options.decode_threads,
+                                                 .repack = repack_of(options.repack)}));
   engine::SessionOptions session;
   session.context = options.context;
   session.kv_type = kv_type(options.kv);

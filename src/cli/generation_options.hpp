@@ -20,6 +20,7 @@ struct GenerationOptions {
   int threads = 0;
   int decode_threads = 0;
   bool exact = false;
+  std::string repack = "all";
   bool json = false;
   std::optional<float> exit_entropy;
   std::optional<float> exit_margin;
@@ -40,6 +41,10 @@ void add_generation_options(CLI::App& command, GenerationOptions& options);
 
 // "f16", "f32" or "i8".
 [[nodiscard]] engine::KvType kv_type(const std::string& name);
+
+// --repack; what it says is "all", "blocks" or "none".
+void add_repack_option(CLI::App& command, std::string& repack);
+[[nodiscard]] engine::Repack repack_of(const std::string& name);
 
 struct OpenModel {
   std::shared_ptr<const engine::Model> model;

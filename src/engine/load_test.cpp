@@ -50,6 +50,20 @@ TEST_F(LoadTest, AModelDescribesItself) {
   EXPECT_EQ(model->bytes_per_token(1), 1U * (17280 + 512) + 11520 + 256 + 36);
 }
 
+// What stays in the file's mapping is multiplied in F32.
+TEST_F(LoadTest, WhatIsRepackedCanBeChosen) {
+  const auto arithmetic_of = [this](TensorType type, Repack repack) {
+    EXPECT_TRUE(TestModel({.type = type}).write(path_));
+    const auto model = *Model::load(path_, {.threads = 1, .repack = repack});
+    return model->arithmetic();
+  };
+  EXPECT_EQ(arithmetic_of(TensorType::q4_0, Repack::all), Arithmetic::int8);
+  EXPECT_EQ(arithmetic_of(TensorType::q4_0, Repack::blocks), Arithmetic::int8);
+  EXPECT_EQ(arithmetic_of(TensorType::q4_0, Repack::none), Arithmetic::f32);
+  EXPECT_EQ(arithmetic_of(TensorType::f16, Repack::blocks), Arithmetic::f32);
+  EXPECT_EQ(arithmetic_of(TensorType::f16, Repack::none), Arithmetic::f32);
+}
+
 TEST_F(LoadTest, SizesThatCannotBeAreRefusedByKey) {
   EXPECT_NE(error_with("llama.block_count", 0).find("llama.block_count is 0"), std::string::npos);
   EXPECT_NE(error_with("llama.embedding_length", 0).find("embedding_length"), std::string::npos);

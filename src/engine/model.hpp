@@ -40,6 +40,14 @@ struct ModelConfig {
   bool tied_output = false;
 };
 
+// Which matrices are copied at load into the form that multiplies fastest. Their pages of the file
+// are given back, so a copy costs time but hardly memory.
+enum class Repack {
+  all,     // block types; F16 and BF16 where the instruction set has a faster form
+  blocks,  // F16 and BF16 stay in the file's mapping, which processes share
+  none,    // so do block types; products are F32 then, several times slower
+};
+
 struct LoadOptions {
   // Weights dequantised, activations and KV F32: the path for checking against a reference.
   bool exact = false;
@@ -47,6 +55,7 @@ struct LoadOptions {
   // Of decoding one sequence, which memory limits: a few cores reach its bandwidth, more only burn
   // power. 0: all up to four, half of those above. Never more than `threads`.
   int decode_threads = 0;
+  Repack repack = Repack::all;
 };
 
 // What a weight and an activation are multiplied as.

@@ -40,9 +40,10 @@ void release_pages(std::span<const std::byte> bytes) {
 }
 
 Arithmetic arithmetic_of(const Transformer& model, TensorType type) {
-  if (model.exact()) return Arithmetic::f32;
-  if (can_pack(type)) return Arithmetic::int8;
-  const bool i16 = can_pack_i16(*model.compute().kernels, type, model.config().d_model);
+  const Repack repack = model.repack();
+  if (can_pack(type)) return repack == Repack::none ? Arithmetic::f32 : Arithmetic::int8;
+  const bool i16 =
+      repack == Repack::all && can_pack_i16(*model.compute().kernels, type, model.config().d_model);
   return i16 ? Arithmetic::int16 : Arithmetic::f32;
 }
 
@@ -200,9 +201,10 @@ class TransformerLoader {
   // Bytes of a packed copy; 0: there is none.
   [[nodiscard]] std::size_t room_for(TensorType type, std::size_t n_rows,
                                      std::size_t n_cols) const {
-    if (model_.exact_) return 0;
+    if (model_.repack_ == Repack::none) return 0;
     if (can_pack(type)) return packed_bytes(type, n_rows, n_cols);
-    const bool i16 = can_pack_i16(*model_.compute_.kernels, type, n_cols);
+    const bool i16 =
+        model_.repack_ == Repack::all && can_pack_i16(*model_.compute_.kernels, type, n_cols);
     return i16 ? packed_bytes_i16(n_rows, n_cols) : 0;
   }
 
@@ -218,7 +220,10 @@ class TransformerLoader {
       }
     }
     WATTLE_TRY(model_.packed_,
-               Buffer::create(bytes, "weights", "Use a smaller model or a more quantised file."));
+               Buffer::create(
+                   bytes, "weights",
+                   "Use a smaller model or a more quantised file, or leave it in place and slow "
+                   "(--repack none)."));
     return {};
   }
 
@@ -303,6 +308,7 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const std::filesyst
   model->file_ = std::move(files.weights);
   model->tokenizer_ = std::move(files.tokenizer);
   model->exact_ = options.exact;
+  model->repack_ = options.exact ? Repack::none : options.repack;
   WATTLE_TRY(model->config_, read_config(model->file_));
   model->architecture_ = find_architecture(model->config_.architecture);
   WATTLE_CHECK(check_vocabulary_size(*model));

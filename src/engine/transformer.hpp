@@ -55,6 +55,7 @@ class Transformer final : public Model {
   [[nodiscard]] std::uint64_t bytes_per_token(std::uint32_t exit_layer) const override;
   [[nodiscard]] bool exact() const override { return exact_; }
   [[nodiscard]] int threads() const override { return pool_->threads(); }
+  [[nodiscard]] Repack repack() const { return repack_; }
   [[nodiscard]] int decode_threads() const override { return compute_.decode_threads; }
   [[nodiscard]] std::vector<std::span<const std::byte>> weight_memory() const override;
   [[nodiscard]] std::string isa() const override { return compute_.kernels->name; }
@@ -79,6 +80,7 @@ class Transformer final : public Model {
   std::string precision_;
   Arithmetic arithmetic_ = Arithmetic::f32;
   bool exact_ = false;
+  Repack repack_ = Repack::all;
   std::unique_ptr<ThreadPool> pool_;
   Compute compute_;
   Buffer packed_;  // all packed matrices in one piece, for huge pages
