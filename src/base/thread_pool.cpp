@@ -62,8 +62,11 @@ void ThreadPool::wake(std::size_t thread) {
 void ThreadPool::take_items(std::size_t thread) {
   std::atomic<std::uint64_t>& own = ranges_[thread].begin_end;
   for (std::uint64_t range = own; begin_of(range) < end_of(range);) {
-    if (!own.compare_exchange_weak(range, pack(begin_of(range) + 1, end_of(range)))) continue;
-    task_(context_, begin_of(range), thread);
+    // Several at a time while many are left: taking one is a barrier for the loads of the items.
+    const std::uint64_t begin = begin_of(range);
+    const std::uint64_t n = std::max<std::uint64_t>((end_of(range) - begin) / 4, 1);
+    if (!own.compare_exchange_weak(range, pack(begin + n, end_of(range)))) continue;
+    for (std::uint64_t i = 0; i < n; ++i) task_(context_, begin + i, thread);
     range = own;
   }
   for (std::size_t i = 1; i < active_; ++i) {
