@@ -66,14 +66,14 @@ void ThreadPool::take_items(std::size_t thread) {
     const std::uint64_t begin = begin_of(range);
     const std::uint64_t n = std::max<std::uint64_t>((end_of(range) - begin) / 4, 1);
     if (!own.compare_exchange_weak(range, pack(begin + n, end_of(range)))) continue;
-    for (std::uint64_t i = 0; i < n; ++i) task_(context_, begin + i, thread);
+    task_(context_, begin, begin + n, thread);
     range = own;
   }
   for (std::size_t i = 1; i < active_; ++i) {
     std::atomic<std::uint64_t>& other = ranges_[(thread + i) % active_].begin_end;
     for (std::uint64_t range = other; begin_of(range) < end_of(range);) {
       if (!other.compare_exchange_weak(range, pack(begin_of(range), end_of(range) - 1))) continue;
-      task_(context_, end_of(range) - 1, thread);
+      task_(context_, end_of(range) - 1, end_of(range), thread);
       range = other;
     }
   }
@@ -101,7 +101,7 @@ void ThreadPool::run(std::size_t n_items, int most_threads, std::span<const std:
   const std::size_t active =
       most_threads > 0 ? std::min(all, static_cast<std::size_t>(most_threads)) : all;
   if (active == 1 || n_items <= 1 || n_items > kMostItems) {
-    for (std::size_t i = 0; i < n_items; ++i) task(context, i, 0);
+    if (n_items > 0) task(context, 0, n_items, 0);
     return;
   }
   task_ = task;

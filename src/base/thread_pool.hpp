@@ -35,16 +35,29 @@ class ThreadPool {
   template <class Work>
   void for_each(std::size_t n_items, Work&& work, int most_threads = 0,
                 std::span<const std::byte> next = {}) {
+    for_ranges(
+        n_items,
+        [&work](std::size_t begin, std::size_t end, std::size_t thread) {
+          for (std::size_t item = begin; item < end; ++item) work(item, thread);
+        },
+        most_threads, next);
+  }
+
+  // As for_each, but calls work(begin, end, thread) for items begin … end − 1: many while many are
+  // left, one at the end, so that threads finish together.
+  template <class Work>
+  void for_ranges(std::size_t n_items, Work&& work, int most_threads = 0,
+                  std::span<const std::byte> next = {}) {
     run(
         n_items, most_threads, next,
-        [](void* context, std::size_t item, std::size_t thread) {
-          (*static_cast<std::remove_reference_t<Work>*>(context))(item, thread);
+        [](void* context, std::size_t begin, std::size_t end, std::size_t thread) {
+          (*static_cast<std::remove_reference_t<Work>*>(context))(begin, end, thread);
         },
         const_cast<void*>(static_cast<const void*>(&work)));
   }
 
  private:
-  using Task = void (*)(void* context, std::size_t item, std::size_t thread);
+  using Task = void (*)(void* context, std::size_t begin, std::size_t end, std::size_t thread);
   // The items of a thread that nobody has taken yet: begin in the upper half, end in the lower.
   struct alignas(64) Range {
     std::atomic<std::uint64_t> begin_end{0};

@@ -55,22 +55,25 @@ class Multiplication {
   void run() const {
     std::size_t n_items = 0;
     for (const Product& product : products_) n_items += items_of(product);
-    for_each(n_items, [this](std::size_t item, std::size_t thread) {
+    for_ranges(n_items, [this](std::size_t begin, std::size_t end, std::size_t thread) {
       for (const Product& product : products_) {
         const std::size_t items = items_of(product);
-        if (item < items) return rows(product, begin_of(item), end_of(product, item), thread);
-        item -= items;
+        if (begin < std::min(items, end)) {
+          rows(product, begin_of(begin), end_of(product, std::min(items, end)), thread);
+        }
+        begin -= std::min(items, begin);
+        end -= std::min(items, end);
       }
     });
   }
 
-  // Items of the same rows of two matrices.
+  // Items of the same rows of two matrices; long stretches of each, for streaming's sake.
   void run_gated(Gate gate, ActivationBlock* quantized) const {
     const Product& into = products_[0];
     const Product& up = products_[1];
-    for_each(items_of(into), [&](std::size_t item, std::size_t thread) {
-      const std::size_t begin = begin_of(item);
-      const std::size_t end = end_of(into, item);
+    for_ranges(items_of(into), [&](std::size_t first, std::size_t last, std::size_t thread) {
+      const std::size_t begin = begin_of(first);
+      const std::size_t end = end_of(into, last);
       rows(into, begin, end, thread);
       rows(up, begin, end, thread);
       for (std::size_t t = 0; t < n_tokens_; ++t) {
@@ -88,16 +91,25 @@ class Multiplication {
     return (product.matrix->n_rows + item_rows_ - 1) / item_rows_;
   }
   [[nodiscard]] std::size_t begin_of(std::size_t item) const { return item * item_rows_; }
+  // Of the items before `item`.
   [[nodiscard]] std::size_t end_of(const Product& product, std::size_t item) const {
-    return std::min(product.matrix->n_rows, (item + 1) * item_rows_);
+    return std::min(product.matrix->n_rows, item * item_rows_);
   }
 
+  // Calls work(begin, end, thread) for ranges of items: long ones where weights stream, single ones
+  // where they are used again from the cache.
   template <class Work>
-  void for_each(std::size_t n_items, Work&& work) const {
+  void for_ranges(std::size_t n_items, Work&& work) const {
+    const std::size_t most = n_tokens_ <= kStreamTokens ? n_items : 1;
+    const auto in_parts = [&](std::size_t begin, std::size_t end, std::size_t thread) {
+      for (; begin < end; begin += std::min(most, end - begin)) {
+        work(begin, begin + std::min(most, end - begin), thread);
+      }
+    };
     if (n_rows_ * n_cols_ * n_tokens_ < kSerialWork) {
-      for (std::size_t item = 0; item < n_items; ++item) work(item, 0);
+      in_parts(0, n_items, 0);
     } else {
-      compute_.pool->for_each(n_items, work, compute_.threads_for(n_tokens_), next_);
+      compute_.pool->for_ranges(n_items, in_parts, compute_.threads_for(n_tokens_), next_);
     }
   }
 
