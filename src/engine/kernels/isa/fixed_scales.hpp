@@ -185,6 +185,7 @@ void multiply_vectors(const PackedRows& rows, std::size_t row, const Tokens& tok
       }
       if (b % kUnit == 0) unit[v] = fixed_unit<Type>(vec[v].scales + scales_at);
     }
+    if constexpr (V > 1) tokens.later.ask(b);
     const auto weight = [&block]<std::size_t I>(std::size_t v) {
       return quad<Type, I>(block[v], 0);
     };

@@ -119,11 +119,18 @@ void multiply_direct(const PackedRows& rows, const Tokens& tokens, std::size_t n
     const std::size_t n = (k + 1) * n_tokens / n_blocks - first;
     const std::size_t n_tiles = (n + kTokensOf<Type> - 1) / kTokensOf<Type>;
     for (std::size_t row = 0; row < rows.n_rows; row += kTileRows) {
+      // The tiles of these rows together ask for the next ones.
+      const std::size_t later_bytes = kTileVecs * kLayout<Type>.quant_bytes / n_tiles + 1;
+      const auto later = reinterpret_cast<std::uintptr_t>(
+          vec_at<Type>(rows, row).quants + kTileVecs * rows.n_blocks * kLayout<Type>.quant_bytes);
       for (std::size_t i = 0; i < n_tiles; ++i) {
         const std::size_t begin = first + i * n / n_tiles;
         const std::size_t width = first + (i + 1) * n / n_tiles - begin;
-        const Tokens tile = {tokens.x + begin * tokens.stride, tokens.stride,
-                             tokens.out + begin * tokens.out_stride, tokens.out_stride};
+        const Tokens tile = {tokens.x + begin * tokens.stride,
+                             tokens.stride,
+                             tokens.out + begin * tokens.out_stride,
+                             tokens.out_stride,
+                             {later + i * rows.n_blocks * later_bytes, later_bytes}};
         if (rows.n_rows - row > kLanes) {
           multiply_vectors_of<Type, kTileVecs>(width, rows, row, tile);
         } else {

@@ -57,11 +57,27 @@ constexpr std::size_t kChunkBlocks = 32;
 // How far ahead of the arithmetic weights are asked for.
 [[maybe_unused]] constexpr std::size_t kPrefetchBytes = 4096;
 
+// Weights that are multiplied later: asked for, into the second-level cache, in equal parts by each
+// block of a tile. An address alone is asked for, so it may lie beyond the matrix.
+struct Later {
+  std::uintptr_t at = 0;
+  std::size_t block_bytes = 0;  // by a block
+  WATTLE_INLINE void ask(std::size_t block) const {
+    const std::uintptr_t begin = at + block * block_bytes;
+    for (std::uintptr_t line = begin & ~std::uintptr_t{63}; line < begin + block_bytes;
+         line += 64) {
+      // NOLINTNEXTLINE(performance-no-int-to-ptr)
+      __builtin_prefetch(reinterpret_cast<const void*>(line), 0, 2);
+    }
+  }
+};
+
 struct Tokens {
   const ActivationBlock* x;  // [n, stride]
   std::size_t stride;
   float* out;
   std::size_t out_stride;
+  Later later{};
 };
 
 // Row group `g`, its vector v.

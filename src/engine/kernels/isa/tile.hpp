@@ -69,6 +69,7 @@ void multiply_vectors(const PackedRows& rows, std::size_t row, const Tokens& tok
       }
 #endif
     }
+    if constexpr (V > 1) tokens.later.ask(b);
     add_part<Type, V, T, 0>(block, vec, b, tokens.x + b, tokens.stride, sum);
     if constexpr (kParts<Type> == 2) {
       add_part<Type, V, T, 1>(block, vec, b, tokens.x + b, tokens.stride, sum);
