@@ -180,9 +180,7 @@ void multiply_vectors(const PackedRows& rows, std::size_t row, const Tokens& tok
     const std::size_t scales_at = b / kUnit * kLayout<Type>.scale_bytes;
     WATTLE_UNROLL for (std::size_t v = 0; v < V; ++v) {
       block[v] = vec[v].quants + b * kLayout<Type>.quant_bytes;
-      for (std::size_t i = 0; V == 1 && i < kLayout<Type>.quant_bytes; i += 64) {
-        __builtin_prefetch(block[v] + kPrefetchBytes + i, 0, 0);
-      }
+      if constexpr (V == 1) ask_ahead<T>(block[v], kLayout<Type>.quant_bytes);
       if (b % kUnit == 0) unit[v] = fixed_unit<Type>(vec[v].scales + scales_at);
     }
     if constexpr (V > 1) tokens.later.ask(b);

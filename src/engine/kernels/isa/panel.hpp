@@ -54,8 +54,22 @@ constexpr std::size_t kChunkBlocks = 64;
 #else
 constexpr std::size_t kChunkBlocks = 32;
 #endif
-// How far ahead of the arithmetic weights are asked for.
-[[maybe_unused]] constexpr std::size_t kPrefetchBytes = 4096;
+
+// Asks for the weights that come some time after a block, for T tokens. For one or two they go
+// past the outer caches; the activations of more would push them out of the first level.
+template <std::size_t T>
+WATTLE_INLINE void ask_ahead([[maybe_unused]] const std::uint8_t* block,
+                             [[maybe_unused]] std::size_t bytes) {
+#if defined(__AVX512F__)
+  for (std::size_t i = 0; i < bytes; i += 64) {
+    if constexpr (T <= 2) {
+      __builtin_prefetch(block + 4096 + i, 0, 0);
+    } else {
+      __builtin_prefetch(block + 8192 + i, 0, 2);
+    }
+  }
+#endif
+}
 
 // Weights that are multiplied later: asked for, into the second-level cache, in equal parts by each
 // block of a tile. An address alone is asked for, so it may lie beyond the matrix.

@@ -63,11 +63,7 @@ void multiply_vectors(const PackedRows& rows, std::size_t row, const Tokens& tok
     const std::uint8_t* block[V];
     WATTLE_UNROLL for (std::size_t v = 0; v < V; ++v) {
       block[v] = vec[v].quants + b * kLayout<Type>.quant_bytes;
-#if defined(__AVX512F__)
-      for (std::size_t i = 0; V == 1 && i < kLayout<Type>.quant_bytes; i += 64) {
-        __builtin_prefetch(block[v] + kPrefetchBytes + i, 0, 0);
-      }
-#endif
+      if constexpr (V == 1) ask_ahead<T>(block[v], kLayout<Type>.quant_bytes);
     }
     if constexpr (V > 1) tokens.later.ask(b);
     add_part<Type, V, T, 0>(block, vec, b, tokens.x + b, tokens.stride, sum);
