@@ -105,6 +105,9 @@ TEST(BatchForward, TheLogitsOfEveryRowAreTheBitsItHasAlone) {
   const auto path = folder.path() / "model.gguf";
   for (const TestShape& shape :
        {TestShape{.n_layers = 4}, TestShape{.type = TensorType::q8_0, .n_layers = 4},
+        TestShape{.type = TensorType::f16, .n_layers = 4},
+        TestShape{
+            .type = TensorType::q4_k, .n_layers = 4, .d_model = 256, .d_ff = 256, .head_dim = 64},
         TestShape{.type = TensorType::q4_0, .n_layers = 4, .gemma2 = true}}) {
     ASSERT_TRUE(TestModel(shape).write(path));
     for (const int threads : {1, 3}) {

@@ -1,6 +1,10 @@
 // Logits of the reference models (../shared/data/conformance): computed by llama.cpp in F32.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <numeric>
+
+#include "engine/kernels/isa.hpp"
 #include "engine/test_conformance.hpp"
 
 namespace wattle::engine {
@@ -38,6 +42,33 @@ TEST_P(Conformance, ExactPathIsTheReference) {
 
 TEST_P(Conformance, FastPathStaysWithinItsBound) {
   EXPECT_LE(deviation_of(GetParam(), false).nmse, GetParam().fast_nmse);
+}
+
+std::vector<std::vector<float>> logits_of(const std::filesystem::path& path, int threads,
+                                          std::uint32_t batch) {
+  const auto model = *Model::load(path, {.threads = threads});
+  const auto session = *Session::create(model, {.batch = batch});
+  std::vector<TokenId> tokens(24);
+  std::iota(tokens.begin(), tokens.end(), 5);
+  std::vector<std::vector<float>> logits;
+  const auto positions = *all_logits(*session, tokens);
+  for (const auto& position : positions) logits.push_back(position.logits);
+  return logits;
+}
+
+// Every type of weights there is, in every instruction set.
+TEST_P(Conformance, TheBitsDependNeitherOnThreadsNorOnBatches) {
+  const std::string name = GetParam().name;
+  if (!name.starts_with("quant/")) return;
+  const auto path = conformance_folder() / (name + ".gguf");
+  for (const Isa isa : available_isas()) {
+    ::setenv("WATTLE_ISA", isa_name(isa), 1);
+    const auto expected = logits_of(path, 1, 1);
+    EXPECT_EQ(logits_of(path, 4, 24), expected) << isa_name(isa);
+    EXPECT_EQ(logits_of(path, 2, 7), expected) << isa_name(isa);
+    EXPECT_EQ(logits_of(path, 3, 2), expected) << isa_name(isa);
+  }
+  ::unsetenv("WATTLE_ISA");
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -136,29 +136,43 @@ TEST_P(ForwardTest, TheBitsDependNeitherOnThreadsNorOnBatches) {
   }
 }
 
-// Large enough that every loop of the pass is spread over the threads.
-TEST(ForwardDeterminism, HoldsWhereTheWorkIsSplit) {
-  for (const TensorType type :
-       {TensorType::f16, TensorType::bf16, TensorType::q8_0, TensorType::q4_0}) {
-    const TestFolder folder;
-    const TestModel model({.type = type,
-                           .n_layers = 2,
-                           .d_model = 256,
-                           .d_ff = 1024,
-                           .n_heads = 8,
-                           .n_kv_heads = 4,
-                           .head_dim = 32,
-                           .rope_dims = 32,
-                           .n_vocab = 6000});
-    const auto path = folder.path() / "model.gguf";
-    ASSERT_TRUE(model.write(path));
+// Large enough that every loop of the pass is spread over the threads, for every type that can be
+// written (the others: Conformance.TheBitsDependNeitherOnThreadsNorOnBatches).
+class ForwardDeterminism : public testing::TestWithParam<TensorType> {};
+
+TEST_P(ForwardDeterminism, HoldsWhereTheWorkIsSplit) {
+  const TestFolder folder;
+  const TestModel model({.type = GetParam(),
+                         .n_layers = 2,
+                         .d_model = 256,
+                         .d_ff = 1024,
+                         .n_heads = 8,
+                         .n_kv_heads = 4,
+                         .head_dim = 32,
+                         .rope_dims = 32,
+                         .n_vocab = 6000});
+  const auto path = folder.path() / "model.gguf";
+  ASSERT_TRUE(model.write(path));
+  for (const Isa isa : available_isas()) {
+    const ForcedIsa forced(isa);
     const auto expected = engine_logits(path, {.threads = 1}, {.batch = 1});
-    for (const int threads : {2, 4}) {
-      EXPECT_EQ(engine_logits(path, {.threads = threads}, {.batch = 1}), expected);
-      EXPECT_EQ(engine_logits(path, {.threads = threads}, {.batch = 24}), expected);
+    for (const int threads : {1, 2, 3, 4}) {
+      EXPECT_EQ(engine_logits(path, {.threads = threads}, {.batch = 24}), expected)
+          << isa_name(isa) << ", threads " << threads;
     }
+    EXPECT_EQ(engine_logits(path, {.threads = 2}, {.batch = 1}), expected) << isa_name(isa);
+    EXPECT_EQ(engine_logits(path, {.threads = 2}, {.batch = 5}), expected) << isa_name(isa);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Types, ForwardDeterminism,
+                         testing::Values(TensorType::f32, TensorType::f16, TensorType::bf16,
+                                         TensorType::q8_0, TensorType::q4_0, TensorType::q4_1,
+                                         TensorType::q5_0, TensorType::q5_1, TensorType::q4_k,
+                                         TensorType::q6_k),
+                         [](const auto& test) {
+                           return std::string(engine::info(test.param).name);
+                         });
 
 // What is tested above is what it is taken for.
 TEST(ModelArithmetic, HalvesAreMultipliedIn16BitsWhereTheKernelsCan) {
