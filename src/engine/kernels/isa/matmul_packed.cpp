@@ -147,9 +147,10 @@ WATTLE_INLINE void multiply(const PackedRows& rows, const Tokens& tokens, std::s
   if constexpr (T == kNarrow) {
     if (n_tokens > kNarrow) {
 #if defined(WATTLE_DIRECT)
-      // Scales of super-blocks cost more to work out than a panel does, for many tokens.
+      // Whole-number scales take more registers than there are: a panel is faster for many tokens.
       if constexpr (!kLayout<Type>.halves) {
-        if (!kSuper<Type> || n_tokens <= 64) return multiply_direct<Type>(rows, tokens, n_tokens);
+        if (kLayout<Type>.unit_blocks == 1 || n_tokens <= 64)
+          return multiply_direct<Type>(rows, tokens, n_tokens);
       }
 #endif
       return multiply_wide<Type>(rows, tokens, n_tokens);
