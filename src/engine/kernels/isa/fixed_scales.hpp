@@ -44,6 +44,11 @@ WATTLE_INLINE __m512i minus_scale(__m512i pair) {
   return _mm512_sub_epi16(pair, _mm512_slli_epi32(pair, 16));
 }
 
+// Else no number.
+WATTLE_INLINE F32v zero_if_finite(F32v x) {
+  return x * splat(0.0F);
+}
+
 // Sums of 17 bits are halved.
 template <PackedType Type>
 constexpr bool kHalved = kLayout<Type>.bits > 4;
@@ -62,14 +67,13 @@ WATTLE_INLINE FixedUnit fixed_unit(const std::uint8_t* unit) {
     const F32v up = splat(13.0F) - e;
     const __m512i pair = join(_mm512_cvtps_epi32(_mm512_scalef_ps(d, up)),
                               _mm512_cvtps_epi32(_mm512_scalef_ps(m, up)));
-    // Nothing is added but to what is infinite or no number.
-    const F32v odd = (d - d) + (m - m);
+    const F32v odd = zero_if_finite(d) + zero_if_finite(m);
     if constexpr (!kSuper<Type>) return {minus_scale(pair), odd - up};
     return {pair, e - splat(7.0F) + halving + odd};
   } else {
     const F32v e = _mm512_max_ps(_mm512_getexp_ps(d), least);
     const __m512i whole = _mm512_cvtps_epi32(_mm512_scalef_ps(d, splat(14.0F) - e));
-    return {join(whole, whole), e - splat(7.0F) + halving + (d - d)};
+    return {join(whole, whole), e - splat(7.0F) + halving + zero_if_finite(d)};
   }
 }
 
