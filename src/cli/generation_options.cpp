@@ -226,9 +226,11 @@ engine::KvType kv_type(const std::string& name) {
 
 void add_repack_option(CLI::App& command, std::string& repack) {
   command
-      .add_option("--repack", repack,
-                  "Matrices that are copied at load into a faster form: all, blocks (F16 and BF16 "
-                  "stay in the file: starts at once, slower prompts) or none (least memory, slow)")
+      .add_option(
+          "--repack", repack,
+          "Matrices that are copied at load into a faster form: all, blocks (F16 and BF16 "
+          "stay in the file: starts at once, slower prompts) or none (starts at once; prompts "
+          "about 8, decoding 24 times slower)")
       ->check(CLI::IsMember({"all", "blocks", "none"}))
       ->capture_default_str();
 }

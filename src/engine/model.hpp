@@ -45,7 +45,7 @@ struct ModelConfig {
 enum class Repack {
   all,     // block types; F16 and BF16 where the instruction set has a faster form
   blocks,  // F16 and BF16 stay in the file's mapping, which processes share
-  none,    // so do block types; products are F32 then, several times slower
+  none,    // so do block types; products are F32 then, 8 (prompts) to 24 times (decoding) slower
 };
 
 struct LoadOptions {
