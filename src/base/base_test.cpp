@@ -32,6 +32,20 @@ TEST(FsRoot, ReadsIntegersBelowTheRootAndNamesBadContent) {
   EXPECT_EQ(root.read_int("/sys/none").error().code, ErrorCode::not_found);
 }
 
+TEST(FsRoot, WritesExistingFilesOnlyAndTellsWhatTheKernelRefuses) {
+  TestFolder folder;
+  folder.write("sys/min_freq", "1300500000\n");
+  const FsRoot root(folder.path());
+  ASSERT_TRUE(root.write_text("/sys/min_freq", "306000000"));
+  EXPECT_EQ(root.read_text("/sys/min_freq").value(), "306000000");
+  EXPECT_EQ(root.write_text("/sys/none", "1").error().code, ErrorCode::not_found);
+  EXPECT_FALSE(root.exists("/sys/none"));
+  // A kernel file that takes numbers in a range only.
+  const auto refused = FsRoot("/").write_text("/proc/self/oom_score_adj", "99999");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().what.find("99999"), std::string::npos);
+}
+
 TEST(FsRoot, ListsNumbersInNumericOrder) {
   TestFolder folder;
   for (const char* name : {"zone10", "zone2", "zone1"}) folder.write(std::string("t/") + name, "");

@@ -107,6 +107,25 @@ Result<std::uint64_t> FsRoot::read_uint(std::string_view absolute_path) const {
   return parse_integer<std::uint64_t>(text, resolve(absolute_path).string());
 }
 
+Status FsRoot::write_text(std::string_view absolute_path, std::string_view text) const {
+  const auto path = resolve(absolute_path);
+  const std::string what = "cannot write '" + std::string(trim(text)) + "' to " + path.string();
+  const int fd = ::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return fail_errno(errno, what);
+  ssize_t n = -1;
+  do {
+    n = ::write(fd, text.data(), text.size());
+  } while (n < 0 && errno == EINTR);
+  const int error_number = errno;
+  const bool closed = ::close(fd) == 0;
+  if (n < 0) return fail_errno(error_number, what);
+  if (!closed) return fail_errno(errno, what);
+  if (static_cast<std::size_t>(n) != text.size()) {
+    return fail(ErrorCode::io, what + ": only a part was taken");
+  }
+  return {};
+}
+
 Result<std::vector<std::string>> FsRoot::list(std::string_view absolute_path) const {
   std::vector<std::string> names;
   std::error_code error;

@@ -27,6 +27,10 @@ class FsRoot {
   [[nodiscard]] Result<std::int64_t> read_int(std::string_view absolute_path) const;
   [[nodiscard]] Result<std::uint64_t> read_uint(std::string_view absolute_path) const;
 
+  // Overwrites an existing file with one write(), as sysfs wants it; never creates one. What the
+  // driver refuses (EINVAL, EBUSY, …) is an error.
+  [[nodiscard]] Status write_text(std::string_view absolute_path, std::string_view text) const;
+
   // Names (not paths) in a folder, sorted with numbers in numeric order ("zone2" before "zone10").
   [[nodiscard]] Result<std::vector<std::string>> list(std::string_view absolute_path) const;
 

@@ -35,7 +35,7 @@ Result<std::unique_ptr<Meter>> Meter::create(const MeterOptions& options, Clock&
     return make_meter(std::move(parts), options, clock);
   }
   sense::Inventory inventory =
-      sense::discover(options.root, clock, {options.model_idle_w, options.model_max_w});
+      sense::discover(options.root, clock, {.model = {options.model_idle_w, options.model_max_w}});
   const auto all = sense::infos(inventory);
   const sense::TotalSet total = sense::choose_total(all, inventory.unavailable);
   if (total.members.empty()) {

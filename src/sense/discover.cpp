@@ -6,11 +6,11 @@
 
 namespace wattle::sense {
 
-Inventory discover(const FsRoot& root, const Clock& clock, const ModelOptions& model) {
+Inventory discover(const FsRoot& root, const Clock& clock, const DiscoverOptions& options) {
   Inventory inventory;
   discover_rapl(root, clock, inventory);
   discover_hwmon(root, clock, inventory);
-  discover_utilisation_model(root, clock, model, inventory);
+  discover_utilisation_model(root, clock, options.model, inventory);
   return inventory;
 }
 

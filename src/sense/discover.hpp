@@ -1,7 +1,9 @@
 #pragma once
 // What can be read on this machine, and for everything that cannot, why and how to fix it.
 
+#include <filesystem>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -21,10 +23,20 @@ struct ModelOptions {
   double max_w = 15.0;
 };
 
-// RAPL, hwmon and the utilisation model, below `root`. Each sensor listed was read once. `clock`
-// must outlive the sensors.
+struct DiscoverOptions {
+  ModelOptions model;
+  // A log that a running tegrastats writes; empty: it is started where it is installed.
+  std::filesystem::path tegrastats_log;
+  // A CSV file that an external power meter goes on writing (docs/measurement.md).
+  std::filesystem::path meter_csv;
+  // The library to load for NVML; empty: libnvidia-ml.so.1, and only where the root is "/".
+  std::filesystem::path nvml_library;
+};
+
+// Every source there is below `root`. Each sensor listed was read once. `clock` must outlive the
+// sensors.
 [[nodiscard]] Inventory discover(const FsRoot& root, const Clock& clock,
-                                 const ModelOptions& model = {});
+                                 const DiscoverOptions& options = {});
 
 [[nodiscard]] std::vector<SensorInfo> infos(const Inventory& inventory);
 

@@ -131,6 +131,7 @@ SensorInfo info_of(const FsRoot& root, const Channel& channel) {
                    : fmt::format("{} ({} of {})", rail_name(of.rail), channel_name, channel.chip);
   info.kind = channel.is_energy() ? Kind::counter : Kind::sampled;
   info.rail = of.rail;
+  info.group = "hwmon:" + channel.chip + channel.folder.substr(channel.folder.rfind('/'));
   info.socket = of.socket;
   info.update_period_s = period_of(root, channel);
   info.default_rate_hz = std::min(kFastestRateHz, 1.0 / info.update_period_s);

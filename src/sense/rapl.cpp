@@ -102,6 +102,8 @@ SensorInfo info_of(const Zone& zone, const std::string& file) {
   info.source = file;
   info.scope = zone.parent.empty() ? zone.name : zone.name + " of " + zone.parent;
   info.kind = Kind::counter;
+  info.group = "rapl";
+  if (!zone.parent.empty() && zone.name != "dram") info.inside = {"rapl:" + zone.parent};
   info.rail = rail_of(zone.name);
   info.socket = socket_of(zone.parent.empty() ? zone.name : zone.parent);
   info.update_period_s = kUpdatePeriodS;

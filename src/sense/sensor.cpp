@@ -28,8 +28,16 @@ const char* rail_name(Rail rail) {
       return "uncore";
     case Rail::dram:
       return "dram";
+    case Rail::cpu:
+      return "cpu";
     case Rail::gpu:
       return "gpu";
+    case Rail::soc:
+      return "soc";
+    case Rail::io:
+      return "io";
+    case Rail::battery:
+      return "battery";
     case Rail::other:
       return "other";
     case Rail::modelled:

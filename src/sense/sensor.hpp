@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 
@@ -18,7 +19,21 @@ enum class Kind {
 [[nodiscard]] const char* kind_name(Kind kind);  // "counter", "sampled", "model"
 
 // Which rails a sensor covers; decides what may be added to what (total.hpp).
-enum class Rail { system, psys, package, core, uncore, dram, gpu, other, modelled };
+enum class Rail {
+  system,   // the whole board or machine: its input
+  psys,     // RAPL's platform domain
+  package,  // a processor package
+  core,     // inside a package
+  uncore,   // inside a package
+  dram,
+  cpu,  // a board's rail of the processor cores, also where it feeds more (the scope says so)
+  gpu,  // likewise
+  soc,  // likewise
+  io,   // carrier board, 5 V side, accelerators
+  battery,
+  other,  // unknown
+  modelled,
+};
 [[nodiscard]] const char* rail_name(Rail rail);
 
 struct SensorInfo {
@@ -27,11 +42,16 @@ struct SensorInfo {
   std::string scope;   // for people: "package-0", "dram of package-0"
   Kind kind = Kind::counter;
   Rail rail = Rail::other;
-  int socket = -1;               // package number, where it has one
-  double update_period_s = 0.0;  // how often the sensor itself changes
-  double default_rate_hz = 0.0;  // how often it is sampled; never faster than it changes
-  double resolution_j = 0.0;     // smallest step of energy (counter, model); 0 for sampled
-  double resolution_w = 0.0;     // smallest step of power (sampled); 0 otherwise
+  int socket = -1;  // package number, where it has one
+  // Sensors of one group ("rapl", "ina3221") measure different lines; those of different groups may
+  // measure the same joules.
+  std::string group;
+  std::vector<std::string> inside;  // ids of the sensors whose figure contains this one's
+  bool board_total = false;         // one of those that together are the whole board (Jetsons)
+  double update_period_s = 0.0;     // how often the sensor itself changes
+  double default_rate_hz = 0.0;     // how often it is sampled; never faster than it changes
+  double resolution_j = 0.0;        // smallest step of energy (counter, model); 0 for sampled
+  double resolution_w = 0.0;        // smallest step of power (sampled); 0 otherwise
 };
 
 struct Reading {

@@ -1,0 +1,10 @@
+#pragma once
+// The subcommands of `wattle sense`, one file each.
+
+#include "cli/command.hpp"
+
+namespace wattle::cli {
+
+void add_sense_list(CLI::App& sense, Invocation& invocation);
+
+}  // namespace wattle::cli
