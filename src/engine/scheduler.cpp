@@ -1,7 +1,6 @@
 #include "engine/scheduler.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <deque>
@@ -11,12 +10,10 @@
 #include "engine/batch_step.hpp"
 #include "engine/prefix_cache.hpp"
 #include "engine/request.hpp"
+#include "engine/scheduler_options.hpp"
 
 namespace wattle::engine {
 namespace {
-
-constexpr std::uint32_t kMostSequences = 64;
-constexpr std::uint32_t kMostTokens = 4096;
 
 class ContinuousScheduler final : public Scheduler {
  public:
@@ -36,6 +33,7 @@ class ContinuousScheduler final : public Scheduler {
   bool cancel(SequenceId id) override;
   std::optional<Result<GenerateResult>> result(SequenceId id) override;
   [[nodiscard]] SchedulerStats stats() const override;
+  [[nodiscard]] std::span<const StepShare> last_step() const override { return shares_; }
 
  private:
   void admit();
@@ -69,6 +67,7 @@ class ContinuousScheduler final : public Scheduler {
   // Of the step in progress.
   std::vector<BatchStep::Part> parts_;
   std::vector<TokenId> fed_;  // by decoding sequences; parts point into it
+  std::vector<StepShare> shares_;
   SchedulerStats totals_;
 };
 
@@ -210,6 +209,9 @@ void ContinuousScheduler::add_part(Sequence& sequence, std::span<const TokenId> 
     return this->end(sequence, fail(ErrorCode::internal, "the KV cache has lost count of pages"));
   }
   parts_.push_back({&sequence, tokens, wanted});
+  const auto n = static_cast<std::uint32_t>(tokens.size());
+  shares_.push_back(sequence.prefilled() ? StepShare{sequence.id, 0, n}
+                                         : StepShare{sequence.id, n, 0});
 }
 
 void ContinuousScheduler::choose_parts() {
@@ -241,6 +243,7 @@ void ContinuousScheduler::choose_parts() {
 bool ContinuousScheduler::step() {
   if (interrupted()) cancel_all();
   in_step_ = true;
+  shares_.clear();
   admit();
   if (!running_.empty()) {
     choose_parts();
@@ -383,44 +386,6 @@ SchedulerStats ContinuousScheduler::stats() const {
   return stats;
 }
 
-Status check(const SchedulerOptions& options, const ModelConfig& config) {
-  if (options.max_sequences == 0 || options.max_sequences > kMostSequences) {
-    return fail(ErrorCode::out_of_range,
-                fmt::format("{} sequences at a time were asked for", options.max_sequences),
-                fmt::format("Choose 1 to {}.", kMostSequences));
-  }
-  if (options.token_budget < options.max_sequences || options.token_budget > kMostTokens) {
-    return fail(ErrorCode::out_of_range,
-                fmt::format("a budget of {} tokens a step does not suit {} sequences",
-                            options.token_budget, options.max_sequences),
-                fmt::format("Choose {} (one for each sequence) to {}.", options.max_sequences,
-                            kMostTokens));
-  }
-  if (options.context > config.context_length) {
-    return fail(ErrorCode::out_of_range,
-                fmt::format("a context of {} tokens was asked for, {} was made for {}",
-                            options.context, config.name, config.context_length),
-                fmt::format("Choose at most {}.", config.context_length));
-  }
-  return {};
-}
-
-// How many pages the pool holds.
-Result<std::size_t> count_pages(const SchedulerOptions& options, const KvLayout& layout) {
-  const std::size_t whole = (options.context + layout.page_positions - 1) / layout.page_positions;
-  if (options.kv_memory == 0) {
-    const std::uint64_t quarter = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-                                  static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) / 4;
-    return std::max(
-        whole, std::min<std::size_t>(whole * options.max_sequences, quarter / layout.page_bytes));
-  }
-  if (options.kv_memory >= layout.page_bytes) return options.kv_memory / layout.page_bytes;
-  return fail(ErrorCode::out_of_range,
-              fmt::format("{} bytes are less than one page of the KV cache, {} bytes",
-                          options.kv_memory, layout.page_bytes),
-              "Give more (--kv-memory), or choose smaller pages.");
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Scheduler>> Scheduler::create(std::shared_ptr<const Model> model,
@@ -431,7 +396,7 @@ Result<std::unique_ptr<Scheduler>> Scheduler::create(std::shared_ptr<const Model
   }
   const ModelConfig& config = transformer->config();
   SchedulerOptions options = requested;
-  WATTLE_CHECK(check(options, config));
+  WATTLE_CHECK(check_scheduler_options(options, config));
   if (options.context == 0) options.context = config.context_length;
   if (transformer->exact()) options.kv_type = KvType::f32;
   options.kv_page = std::clamp<std::uint32_t>(options.kv_page, 1, 1U << 20U);

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/result.hpp"
@@ -48,6 +49,13 @@ struct SchedulerStats {
   std::uint64_t n_generated = 0;
 };
 
+// What one sequence had in a step: positions of its prompt, or its next token.
+struct StepShare {
+  SequenceId id = 0;
+  std::uint32_t n_prompt = 0;
+  std::uint32_t n_decode = 0;
+};
+
 // One thread at a time. Observers are called in step(); they may call submit() and cancel().
 class Scheduler {
  public:
@@ -77,6 +85,8 @@ class Scheduler {
   // Error: grammar and vocabulary allow no token.
   [[nodiscard]] virtual std::optional<Result<GenerateResult>> result(SequenceId id) = 0;
   [[nodiscard]] virtual SchedulerStats stats() const = 0;
+  // Who took part in the last step(), until the next one: for dividing its time and energy.
+  [[nodiscard]] virtual std::span<const StepShare> last_step() const = 0;
 };
 
 }  // namespace wattle::engine

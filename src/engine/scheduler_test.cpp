@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
@@ -504,6 +505,29 @@ TEST_F(SchedulerTest, CancellingFreesItsPagesAtOnce) {
   EXPECT_GE(resident(), 3U);
   scheduler->run();
   EXPECT_EQ(take(*scheduler, c), alone({other, options}));
+}
+
+TEST_F(SchedulerTest, EveryStepSaysWhoHadHowMuchOfIt) {
+  const auto scheduler = open({.max_sequences = 2, .token_budget = 8, .reuse_prefixes = false});
+  std::mt19937 random(5);
+  const GenerateOptions options{.max_tokens = 3, .ignore_eos = true};
+  const SequenceId a = scheduler->submit(random_tokens(random, 5), options).value();
+  const SequenceId b = scheduler->submit(random_tokens(random, 6), options).value();
+  using Shares = std::vector<std::array<std::uint64_t, 3>>;
+  const auto step = [&] {
+    scheduler->step();
+    Shares shares;
+    for (const StepShare& s : scheduler->last_step()) {
+      shares.push_back({s.id, s.n_prompt, s.n_decode});
+    }
+    return shares;
+  };
+  EXPECT_TRUE(scheduler->last_step().empty());
+  EXPECT_EQ(step(), (Shares{{a, 5, 0}, {b, 3, 0}}));
+  EXPECT_EQ(step(), (Shares{{a, 0, 1}, {b, 3, 0}}));
+  EXPECT_EQ(step(), (Shares{{a, 0, 1}, {b, 0, 1}})) << "a's third token needs no pass after it";
+  EXPECT_EQ(step(), (Shares{{b, 0, 1}}));
+  EXPECT_EQ(step(), Shares{});
 }
 
 TEST_F(SchedulerTest, AnInterruptCancelsAll) {
