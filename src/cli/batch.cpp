@@ -13,7 +13,9 @@
 #include "base/interrupt.hpp"
 #include "base/json.hpp"
 #include "base/progress.hpp"
+#include "cli/batch_energy_report.hpp"
 #include "cli/command.hpp"
+#include "cli/energy_options.hpp"
 #include "cli/generation_options.hpp"
 #include "cli/standard_input.hpp"
 #include "engine/scheduler.hpp"
@@ -27,6 +29,9 @@ struct BatchOptions : GenerationOptions {
   bool no_special = false;
   bool no_reuse = false;
   engine::SchedulerOptions scheduler;
+  bool no_energy = false;
+  double idle_seconds = 0.0;
+  EnergyOptions energy;
 };
 
 struct BatchPrompt {
@@ -105,16 +110,35 @@ class Batch {
         scheduler_(scheduler),
         progress_("batch", static_cast<double>(prompts_.size()), clock_) {}
 
+  Status open_energy() {
+    meter::MeterOptions options;
+    apply(options_.energy, options);
+    options.energy = !options_.no_energy;
+    WATTLE_TRY(energy_, meter::open_energy(options, clock_));
+    cost_.source = energy_.source;
+    cost_.note = energy_.note;
+    if (energy_.monitor != nullptr && options_.idle_seconds > 0) {
+      WATTLE_TRY(cost_.idle,
+                 sense::measure_idle_power(*energy_.monitor, clock_, options_.idle_seconds));
+    }
+    return {};
+  }
+
   void run(const engine::Tokenizer& tokenizer, const engine::GenerateOptions& generate) {
     begin_ns_ = clock_.monotonic_ns();
+    std::optional<meter::BatchEnergy> ledger;
+    if (energy_.monitor != nullptr) ledger.emplace(*energy_.monitor);
     submit_all(tokenizer, generate);
     bool more = true;
     while (more) {
       scheduler_.drain();
+      const std::int64_t step_ns = clock_.monotonic_ns();
       more = scheduler_.step();
+      if (ledger) ledger->add_step(step_ns, clock_.monotonic_ns(), shares());
       take_ended();
       progress_.update(static_cast<double>(n_done_), rate());
     }
+    if (ledger) cost_.account = ledger->close();
     progress_.finish();
     print_totals();
   }
@@ -135,6 +159,14 @@ class Batch {
         print_error(i, id.error());
       }
     }
+  }
+
+  [[nodiscard]] std::vector<meter::BatchShare> shares() const {
+    std::vector<meter::BatchShare> shares;
+    for (const engine::StepShare& share : scheduler_.last_step()) {
+      shares.push_back({share.id, share.n_prompt, share.n_decode});
+    }
+    return shares;
   }
 
   void take_ended() {
@@ -208,26 +240,33 @@ class Batch {
     const std::uint64_t peak = stats.peak_pages * stats.page_bytes;
     const std::size_t cancelled = prompts_.size() - n_done_;
     if (options_.json) {
-      const Json totals = {
-          {"n_prompts", prompts_.size()},
-          {"n_failed", n_failed_},
-          {"n_cancelled", cancelled},
-          {"n_prompt_tokens", n_prompt_},
-          {"n_reused_tokens", stats.n_reused},
-          {"n_output_tokens", stats.n_generated},
-          {"n_steps", stats.n_steps},
-          {"wall_s", wall_s},
-          {"output_tokens_per_s", generated / wall_s},
-          {"prefilled_tokens_per_s", static_cast<double>(stats.n_prefilled) / wall_s},
-          {"kv_peak_bytes", peak}};
+      Json totals = {{"n_prompts", prompts_.size()},
+                     {"n_failed", n_failed_},
+                     {"n_cancelled", cancelled},
+                     {"n_prompt_tokens", n_prompt_},
+                     {"n_reused_tokens", stats.n_reused},
+                     {"n_output_tokens", stats.n_generated},
+                     {"n_steps", stats.n_steps},
+                     {"wall_s", wall_s},
+                     {"output_tokens_per_s", generated / wall_s},
+                     {"prefilled_tokens_per_s", static_cast<double>(stats.n_prefilled) / wall_s},
+                     {"kv_peak_bytes", peak}};
+      add_energy(totals, cost_, stats.n_generated);
+      const auto id_of = [this](engine::SequenceId id) {
+        const auto found = std::ranges::find(ids_, id);
+        return found == ids_.end() ? Json()
+                                   : prompts_[static_cast<std::size_t>(found - ids_.begin())].id;
+      };
+      write(dump_json(Json{{"requests", request_energies(cost_.account, id_of)}}) + "\n");
       write(dump_json(Json{{"totals", totals}}) + "\n");
       return;
     }
     fmt::print(stderr,
                "{} prompts ({} failed, {} cancelled), {} + {} tokens in {:.1f} s: {:.1f} tok/s "
-               "generated; {} prompt tokens reused, KV cache peak {:.1f} MB\n",
+               "generated; {} prompt tokens reused, KV cache peak {:.1f} MB\n{}\n",
                prompts_.size(), n_failed_, cancelled, n_prompt_, stats.n_generated, wall_s,
-               generated / wall_s, stats.n_reused, static_cast<double>(peak) / 1e6);
+               generated / wall_s, stats.n_reused, static_cast<double>(peak) / 1e6,
+               cost_text(cost_, stats.n_generated));
   }
 
   const BatchOptions& options_;
@@ -235,6 +274,8 @@ class Batch {
   engine::Scheduler& scheduler_;
   SystemClock clock_;
   Progress progress_;
+  meter::OpenEnergy energy_;
+  BatchCost cost_;
   std::int64_t begin_ns_ = 0;
   std::vector<engine::SequenceId> ids_;
   std::vector<std::size_t> ended_;
@@ -245,6 +286,7 @@ class Batch {
 };
 
 Result<int> batch(const BatchOptions& options) {
+  WATTLE_CHECK(check_root(options.energy));
   WATTLE_TRY(auto prompts, read_prompts(options));
   WATTLE_TRY(const engine::GenerateOptions generate, generate_options(options));
   WATTLE_TRY(const auto model,
@@ -259,6 +301,7 @@ Result<int> batch(const BatchOptions& options) {
   scheduler_options.reuse_prefixes = !options.no_reuse;
   WATTLE_TRY(const auto scheduler, engine::Scheduler::create(model, scheduler_options));
   Batch work(options, std::move(prompts), *scheduler);
+  WATTLE_CHECK(work.open_energy());
   work.run(model->tokenizer(), generate);
   if (interrupted()) return kInterrupted;
   return work.failed() ? kFailed : kOk;
@@ -290,7 +333,14 @@ void add_batch(CLI::App& app, Invocation& invocation) {
                     "Compute every prompt whole, even where it begins like another");
   command->add_flag("--no-special", options->no_special,
                     "Do not put the model's begin-of-text token before the prompts");
-  command->add_flag("--json", options->json, "Print a JSON object a line, at the end the totals");
+  command->add_flag("--json", options->json,
+                    "Print a JSON object a line, at the end each request's energy and the totals");
+  command->add_flag("--no-energy", options->no_energy, "Measure times only");
+  command
+      ->add_option("--idle", options->idle_seconds,
+                   "Measure idle power for so many seconds first, to give net energy too")
+      ->check(CLI::Range(0.0, 3600.0));
+  add_energy_options(*command, options->energy);
   command->footer(
       "Answers are printed as they are finished; each is, bit for bit, the one of `wattle run`.\n"
       "Example: wattle batch -m models/telemetry-16l.gguf --prompts prompts/telemetry.jsonl -b 8");

@@ -60,6 +60,7 @@ void add_options(CLI::App& command, Options& options) {
       ->check(CLI::IsMember({"f16", "f32", "i8"}))
       ->capture_default_str();
   add_repack_option(command, options.repack);
+  add_energy_options(command, options.energy);
   auto* output = command.add_option("-o,--output", options.output, "table, md, csv or json")
                      ->check(CLI::IsMember({"table", "md", "csv", "json"}))
                      ->capture_default_str();

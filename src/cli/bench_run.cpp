@@ -11,6 +11,7 @@
 #include "cli/bench_subject.hpp"
 #include "cli/generation_options.hpp"
 #include "engine/tensor_type.hpp"
+#include "meter/open_energy.hpp"
 #include "meter/peak_memory.hpp"
 
 namespace wattle::cli {
@@ -120,10 +121,12 @@ class Bench {
       : options_(options),
         groups_(std::move(groups)),
         records_(records),
-        energy_(clock_),
         progress_("bench", total_work(), clock_) {}
 
   Status run() {
+    meter::MeterOptions energy;
+    apply(options_.energy, energy);
+    WATTLE_TRY(energy_, meter::open_energy(energy, clock_));
     for (const std::string& path : options_.models) {
       for (const int threads : options_.threads) WATTLE_CHECK(measure_model(path, threads));
     }
@@ -176,7 +179,7 @@ class Bench {
     for (const BenchTest& test : group.tests) records.push_back(new_record(about, test));
     for (int round = 0; round <= options_.repetitions; ++round) {  // the first one warms up
       for (BenchRecord& record : records) {
-        BenchWatch watch(clock_, energy_.monitor());
+        BenchWatch watch(clock_, energy_.monitor.get());
         WATTLE_CHECK(subject->run(record.test, watch));
         if (round > 0) record.repetitions.push_back(watch.measured());
         advance(Group::work_of(record.test), record.test);
@@ -194,8 +197,8 @@ class Bench {
     record.model = about;
     record.test = test;
     record.time_utc = iso8601_utc(clock_.wall_ns());
-    record.energy_source = energy_.source();
-    record.energy_note = energy_.note();
+    record.energy_source = energy_.source;
+    record.energy_note = energy_.note;
     return record;
   }
 
@@ -224,7 +227,7 @@ class Bench {
   std::vector<BenchRecord>& records_;
   FsRoot root_;
   SystemClock clock_;
-  BenchEnergy energy_;
+  meter::OpenEnergy energy_;
   Progress progress_;
   double done_ = 0.0;
   bool rss_known_ = true;
@@ -241,6 +244,7 @@ std::string test_name(const BenchTest& test) {
 }
 
 Status run_bench(const BenchOptions& options, std::vector<BenchRecord>& records) {
+  WATTLE_CHECK(check_root(options.energy));
   for (const std::string& path : options.models) {
     std::error_code error;
     if (std::filesystem::exists(path, error)) continue;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "cli/energy_options.hpp"
 #include "engine/peaks.hpp"
 #include "meter/formulas.hpp"
 #include "meter/inference_record.hpp"
@@ -27,6 +28,7 @@ struct BenchOptions {
   int repetitions = 5;                            // counted, after one warm-up
   std::string kv = "f16";
   std::string repack = "all";
+  EnergyOptions energy;
 };
 
 enum class BenchPhase { prefill, decode };

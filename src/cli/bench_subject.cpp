@@ -3,28 +3,8 @@
 #include <span>
 
 #include "base/interrupt.hpp"
-#include "sense/discover.hpp"
-#include "sense/total.hpp"
 
 namespace wattle::cli {
-
-BenchEnergy::BenchEnergy(Clock& clock) {
-  sense::Inventory inventory = sense::discover(FsRoot(), clock);
-  const auto all = sense::infos(inventory);
-  const sense::TotalSet total = sense::choose_total(all, inventory.unavailable);
-  note_ = total.note;
-  if (total.members.empty()) {
-    for (const auto& missing : inventory.unavailable) {
-      note_ += (note_.empty() ? "" : "; ") + missing.reason;
-    }
-    if (note_.empty()) note_ = "no sensor found";
-    return;
-  }
-  source_ = meter::EnergySource{total.id, sense::kind_name(total.kind), total.scope};
-  std::vector<std::unique_ptr<sense::PowerSensor>> chosen;
-  for (const std::size_t i : total.members) chosen.push_back(std::move(inventory.sensors[i]));
-  monitor_ = std::make_unique<sense::EnergyMonitor>(std::move(chosen), clock);
-}
 
 void BenchWatch::begin() {
   if (monitor_ != nullptr) begin_mark_ = monitor_->begin();

@@ -14,20 +14,6 @@
 
 namespace wattle::cli {
 
-// The sensors of this machine, if there are any.
-class BenchEnergy {
- public:
-  explicit BenchEnergy(Clock& clock);
-  [[nodiscard]] sense::EnergyMonitor* monitor() const { return monitor_.get(); }
-  [[nodiscard]] const std::optional<meter::EnergySource>& source() const { return source_; }
-  [[nodiscard]] const std::string& note() const { return note_; }
-
- private:
-  std::unique_ptr<sense::EnergyMonitor> monitor_;
-  std::optional<meter::EnergySource> source_;
-  std::string note_;
-};
-
 // Time and energy between two moments; reading the sensors is in neither.
 class BenchWatch {
  public:

@@ -8,6 +8,7 @@
 #include "base/interrupt.hpp"
 #include "cli/command.hpp"
 #include "cli/conversation.hpp"
+#include "cli/energy_options.hpp"
 #include "cli/generation_options.hpp"
 #include "cli/standard_input.hpp"
 #include "meter/measure.hpp"
@@ -18,6 +19,7 @@ namespace {
 struct ChatOptions : GenerationOptions {
   std::string system;
   std::string template_file;
+  EnergyOptions energy;
 };
 
 // How many tokens both begin with.
@@ -112,12 +114,15 @@ class Chat {
 };
 
 Result<int> chat(const ChatOptions& options) {
+  WATTLE_CHECK(check_root(options.energy));
   WATTLE_TRY(engine::GenerateOptions generate, generate_options(options));
   WATTLE_TRY(OpenModel open, open_model(options));
   WATTLE_TRY(auto conversation,
              Conversation::begin(*open.model, options.template_file, options.system));
   SystemClock clock;
-  WATTLE_TRY(auto meter, meter::Meter::create({}, clock));
+  meter::MeterOptions meter_options;
+  apply(options.energy, meter_options);
+  WATTLE_TRY(auto meter, meter::Meter::create(meter_options, clock));
   return Chat(std::move(open), std::move(meter), std::move(conversation), std::move(generate))
       .run();
 }
@@ -131,6 +136,7 @@ void add_chat(CLI::App& app, Invocation& invocation) {
   command->add_option("--system", options->system, "What the model is told before everything else");
   command->add_option("--chat-template", options->template_file,
                       "A template (Jinja) instead of the model's");
+  add_energy_options(*command, options->energy);
   command->footer(
       "Each line is a message, written as the model's chat template has it; see it with `wattle "
       "template`.\nWithout a terminal, lines are read from standard input until it ends.\n"

@@ -8,6 +8,7 @@
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "cli/command.hpp"
+#include "cli/energy_options.hpp"
 #include "lab/export.hpp"
 #include "lab/findings.hpp"
 #include "lab/gnuplot.hpp"
@@ -23,6 +24,7 @@ namespace {
 struct LabArguments {
   std::string manifest, output, cache, results;
   bool fresh = false, dry_run = false, json = false, quiet = false;
+  EnergyOptions energy;
 };
 
 // Exports, draws and prints what is in `results`.
@@ -46,23 +48,31 @@ Result<lab::Plan> prepare(const LabArguments& arguments, bool convert) {
   options.on_step = [](const std::string& what) { fmt::print(stderr, "{}…\n", what); };
   WATTLE_TRY(lab::Plan plan, lab::make_plan(arguments.manifest, options));
   if (!arguments.output.empty()) plan.manifest.output = arguments.output;
+  auto& measure = plan.manifest.measure;
+  if (arguments.energy.root != "/") measure.root = arguments.energy.root;
+  if (!arguments.energy.sensors.empty()) measure.sensors = arguments.energy.sensors;
   return plan;
 }
 
-Result<lab::RunOutcome> measure(const lab::Plan& plan, lab::Store& store, bool quiet) {
+Result<lab::RunOutcome> measure(const lab::Plan& plan, lab::Store& store,
+                                const LabArguments& arguments) {
   const auto& measure = plan.manifest.measure;
   static SystemClock clock;  // the meter's thread outlives nothing else
   meter::MeterOptions options;
+  apply(arguments.energy, options);
   options.root = FsRoot(measure.root);
+  options.sensors = measure.sensors;
   options.energy = measure.energy;
   Json machine = lab::describe_machine(options.root);
   machine["version"] = WATTLE_VERSION;
   WATTLE_TRY(const auto meter, meter::Meter::create(options, clock));
-  return lab::run_plan(plan, {store, *meter, clock, lab::engine_sessions(plan.manifest), machine,
-                              quiet ? Progress::Style::silent : Progress::Style::automatic});
+  return lab::run_plan(plan,
+                       {store, *meter, clock, lab::engine_sessions(plan.manifest), machine,
+                        arguments.quiet ? Progress::Style::silent : Progress::Style::automatic});
 }
 
 int run_lab(const LabArguments& arguments) {
+  if (const Status root = check_root(arguments.energy); !root) return report(root.error());
   const auto plan = prepare(arguments, !arguments.dry_run);
   if (!plan) return report(plan.error());
   if (arguments.dry_run) {
@@ -73,7 +83,7 @@ int run_lab(const LabArguments& arguments) {
       lab::Store::open(plan->manifest.output, lab::experiment_of(*plan), plan->configurations,
                        arguments.fresh ? lab::Store::Start::fresh : lab::Store::Start::resume);
   if (!store) return report(store.error());
-  const auto outcome = measure(*plan, **store, arguments.quiet);
+  const auto outcome = measure(*plan, **store, arguments);
   if (outcome && outcome->n_trials_before == outcome->n_trials_planned) {
     fmt::print(stderr, "All {} trials of {} are in {} already; --fresh measures again.\n",
                outcome->n_trials_planned, plan->manifest.name, (*store)->folder().string());
@@ -129,6 +139,7 @@ void add_lab(CLI::App& app, Invocation& invocation) {
   run->add_flag("--dry-run", arguments->dry_run, "Say what would be run, and run nothing");
   run->add_flag("-q,--quiet", arguments->quiet, "No progress bar");
   run->add_flag("--json", arguments->json, "Print the summary as JSON");
+  add_energy_options(*run, arguments->energy);
   run->footer("Example: wattle lab run manifests/quickstart.yaml --output results/tonight");
   run->callback(
       [arguments, &invocation] { invocation.run = [arguments] { return run_lab(*arguments); }; });

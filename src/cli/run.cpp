@@ -9,6 +9,7 @@
 #include "base/json.hpp"
 #include "cli/command.hpp"
 #include "cli/conversation.hpp"
+#include "cli/energy_options.hpp"
 #include "cli/generation_options.hpp"
 #include "cli/standard_input.hpp"
 #include "meter/measure.hpp"
@@ -25,6 +26,7 @@ struct RunOptions : GenerationOptions {
   bool raw_tokens = false;
   bool no_energy = false;
   double idle_seconds = 0.0;
+  EnergyOptions energy;
 };
 
 Result<std::string> read_prompt(const RunOptions& options) {
@@ -60,11 +62,13 @@ Result<int> run(const RunOptions& options) {
     return fail(ErrorCode::invalid_argument, "the prompt is empty",
                 "Give text with -p, a file with -f, or text on standard input.");
   }
+  WATTLE_CHECK(check_root(options.energy));
   WATTLE_TRY(const engine::GenerateOptions generate, generate_options(options));
   WATTLE_TRY(const OpenModel open, open_model(options));
   SystemClock clock;
   meter::MeterOptions meter_options;
   meter_options.energy = !options.no_energy;
+  apply(options.energy, meter_options);
   WATTLE_TRY(const auto meter, meter::Meter::create(meter_options, clock));
   if (options.idle_seconds > 0) {
     WATTLE_TRY([[maybe_unused]] const auto idle, meter->measure_idle(options.idle_seconds));
@@ -117,6 +121,7 @@ void add_run(CLI::App& app, Invocation& invocation) {
       ->check(CLI::Range(0.0, 3600.0));
   command->add_option("--logprobs", options->generate.n_logprobs,
                       "With --json: log-probabilities of so many tokens at every step");
+  add_energy_options(*command, options->energy);
   command->add_flag("--json", options->json, "Print JSON with every token's depth and entropy");
   command->footer(
       "Without --chat the prompt is given to the model as it is; names of control tokens in it are "

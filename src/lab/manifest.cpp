@@ -181,12 +181,17 @@ class ManifestReader {
     real("min_p", sampling.min_p, 0.0, 1.0);
     map.integer("seed", sampling.seed, 0, UINT64_MAX);
     map.boolean("ignore_eos", generate.ignore_eos);
-    map.list("stop", [&](const YAML::Node& node) {
+    read_texts(map, "stop", "generate.stop", generate.stop);
+  }
+
+  void read_texts(YamlMap& map, const char* key, const char* path,
+                  std::vector<std::string>& texts) {
+    map.list(key, [&](const YAML::Node& node) {
       const auto text = as_text(node);
       if (text && !text->empty()) {
-        generate.stop.push_back(*text);
+        texts.push_back(*text);
       } else {
-        problems_.add(place_of(node), fmt::format("'generate.stop' lists texts, found {}",
+        problems_.add(place_of(node), fmt::format("'{}' lists texts, found {}", path,
                                                   text ? "an empty one" : describe(node)));
       }
     });
@@ -202,6 +207,7 @@ class ManifestReader {
     std::string root = measure.root.string();
     map.text("root", root);
     measure.root = root;
+    read_texts(map, "sensors", "measure.sensors", measure.sensors);
   }
 
   void require(YamlMap& map) {

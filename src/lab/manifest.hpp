@@ -51,6 +51,7 @@ struct MeasureOptions {
   std::uint32_t min_sensor_updates = 50;
   double max_seconds_per_configuration = 0.0;  // 0: no cap
   std::filesystem::path root = "/";            // where /proc and /sys are looked for
+  std::vector<std::string> sensors;            // ids whose sum is the energy; empty: the best set
 };
 
 struct Manifest {

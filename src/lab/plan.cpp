@@ -154,6 +154,7 @@ Experiment experiment_of(const Plan& plan) {
                      {"min_block_seconds", measure.min_block_seconds},
                      {"min_sensor_updates", measure.min_sensor_updates},
                      {"root", measure.root.string()}};
+  if (!measure.sensors.empty()) json["measure"]["sensors"] = measure.sensors;
   return experiment;
 }
 

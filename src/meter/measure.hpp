@@ -11,6 +11,7 @@
 //
 // One thread drives a Meter; power_trace() may be called from any.
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -27,10 +28,16 @@
 namespace wattle::meter {
 
 struct MeterOptions {
-  FsRoot root{"/"};
-  double idle_power_w_hint = 0.0;  // 0: measure the baseline
-  bool energy = true;              // false: times only
-  double sample_rate_hz = 0.0;     // 0: each sensor's own default; never faster than it updates
+  FsRoot root{"/"};          // where sensors are looked for
+  FsRoot process_root{"/"};  // where this process's own /proc is
+  // Ids of the sensors whose sum the energy is to be (`wattle sense list`); empty: the best set
+  // there is. Sensors that may count the same joules are refused.
+  std::vector<std::string> sensors;
+  std::filesystem::path meter_csv;       // of an external power meter (docs/formats/meter-csv.md)
+  std::filesystem::path tegrastats_log;  // that a running tegrastats writes
+  double idle_power_w_hint = 0.0;        // 0: measure the baseline
+  bool energy = true;                    // false: times only
+  double sample_rate_hz = 0.0;  // 0: each sensor's own default; never faster than it updates
   // The utilisation model's ends, used only where nothing can be measured.
   double model_idle_w = 5.0;
   double model_max_w = 15.0;
@@ -94,6 +101,7 @@ class Meter {
  public:
   // Picks the best sensor set there is (counter before sampled before model) and starts the one
   // sampling thread. Never fails for want of a sensor: records then carry no energy and say why.
+  // Fails if `sensors` names what is not there or may not be summed.
   // The clock must outlive the meter.
   static Result<std::unique_ptr<Meter>> create(const MeterOptions& options, Clock& clock);
   virtual ~Meter() = default;

@@ -127,7 +127,7 @@ Result<InferenceRecord> RealMeter::measure(engine::Session& session, const Promp
                                            const engine::GenerateOptions& options,
                                            engine::GenerateObserver* observer) {
   sense::EnergyMonitor* const monitor = parts_.monitor.get();
-  const bool memory_is_own = reset_peak_rss(options_.root);
+  const bool memory_is_own = reset_peak_rss(options_.process_root);
   InferenceRecord record;
   record.timestamp = iso8601_utc(clock_.wall_ns());
   PhaseObserver phases(clock_, monitor, observer);
@@ -150,7 +150,7 @@ Result<InferenceRecord> RealMeter::measure(engine::Session& session, const Promp
   times.prefill_end_ns = phases.prefill_end_ns.value_or(times.prefill_begin_ns);
   if (!phases.token_ns.empty()) times.first_token_ns = phases.token_ns.front();
   const AnswerWindows windows = windows_of(start, phases, times);
-  record.peak_rss_bytes = peak_rss_bytes(options_.root);
+  record.peak_rss_bytes = peak_rss_bytes(options_.process_root);
 
   record.model = session.model().config().name;
   record.precision = session.model().precision();

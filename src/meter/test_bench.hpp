@@ -43,7 +43,7 @@ struct Bench {
   FakeClock clock{kSecond, 1'000'000'000 * kSecond};
   TestFolder folder;
   FakeSession session{clock};
-  MeterOptions options{.root = FsRoot(folder.path())};
+  MeterOptions options{.root = FsRoot(folder.path()), .process_root = FsRoot(folder.path())};
   std::unique_ptr<Meter> meter;
 
   void build(FakeGeneration how, std::function<Result<double>(double)> energy_j) {
