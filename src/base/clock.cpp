@@ -17,6 +17,10 @@ std::int64_t read_clock(clockid_t id) {
 std::int64_t SystemClock::monotonic_ns() const {
   return read_clock(CLOCK_MONOTONIC);
 }
+std::int64_t SystemClock::suspended_ns() const {
+  return read_clock(CLOCK_BOOTTIME) - read_clock(CLOCK_MONOTONIC);
+}
+
 std::int64_t SystemClock::wall_ns() const {
   return read_clock(CLOCK_REALTIME);
 }

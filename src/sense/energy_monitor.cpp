@@ -1,5 +1,6 @@
 #include "sense/energy_monitor.hpp"
 
+#include <fmt/format.h>
 #include <time.h>
 
 #include <algorithm>
@@ -10,6 +11,8 @@ namespace wattle::sense {
 namespace {
 
 constexpr double kNs = 1e-9;
+// The two clocks whose difference this is are not read at the same moment.
+constexpr std::int64_t kShortestSuspensionNs = 100'000'000;
 constexpr double kPowerIntervalS = 0.05;
 constexpr std::int64_t kLongestSleepNs = 50'000'000;  // so that stopping is prompt
 
@@ -27,8 +30,9 @@ double rate_of(const SensorInfo& info, double wanted_hz) {
 }  // namespace
 
 EnergyMonitor::EnergyMonitor(std::vector<std::unique_ptr<PowerSensor>> sensors, Clock& clock,
-                             const MonitorOptions& options)
-    : clock_(clock), start_ns_(clock.monotonic_ns()) {
+                             const MonitorOptions& options,
+                             std::vector<std::unique_ptr<Gauge>> gauges)
+    : clock_(clock), start_ns_(clock.monotonic_ns()), suspended_ns_(clock.suspended_ns()) {
   for (auto& sensor : sensors) {
     infos_.push_back(sensor->info());
     const double rate_hz = rate_of(infos_.back(), options.rate_hz);
@@ -36,8 +40,15 @@ EnergyMonitor::EnergyMonitor(std::vector<std::unique_ptr<PowerSensor>> sensors, 
                          EnergyCurve(infos_.back(), rate_hz, options.ring_points),
                          static_cast<std::int64_t>(1e9 / std::max(rate_hz, 0.01)), start_ns_});
   }
+  for (auto& gauge : gauges) {
+    gauge_infos_.push_back(gauge->info());
+    const double rate_hz = std::max(gauge_infos_.back().default_rate_hz, 0.01);
+    gauges_.push_back({std::move(gauge), GaugeSeries(options.gauge_points),
+                       static_cast<std::int64_t>(1e9 / rate_hz), start_ns_});
+  }
   for (Channel& channel : channels_) read(channel);
-  if (options.own_thread && !channels_.empty()) {
+  for (GaugeChannel& channel : gauges_) read(channel);
+  if (options.own_thread && !(channels_.empty() && gauges_.empty())) {
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
   }
 }
@@ -62,20 +73,52 @@ void EnergyMonitor::read(Channel& channel) {
   }
 }
 
+void EnergyMonitor::read(GaugeChannel& channel) {
+  const auto reading = channel.gauge->read();
+  ++n_reads_;
+  if (reading) {
+    channel.series.add(*reading);
+  } else {
+    channel.series.add_failure(reading.error().what);
+  }
+}
+
+// The lock is held for one reading at a time, so that marks do not wait for a slow sensor twice.
+template <class AnyChannel>
+void EnergyMonitor::read_due(AnyChannel& channel, std::int64_t& next_ns) {
+  const std::lock_guard lock(mutex_);
+  if (channel.due_ns <= clock_.monotonic_ns()) {
+    notice_suspension();
+    read(channel);
+    channel.due_ns += channel.period_ns;
+    const std::int64_t after_ns = clock_.monotonic_ns();
+    if (channel.due_ns <= after_ns) channel.due_ns = after_ns + channel.period_ns;
+  }
+  next_ns = std::min(next_ns, channel.due_ns);
+}
+
+// Nothing was read while the machine slept, and what counters say of that time differs from board
+// to board: no window goes across it.
+void EnergyMonitor::notice_suspension() {
+  const std::int64_t suspended_ns = clock_.suspended_ns();
+  const std::int64_t slept_ns = suspended_ns - suspended_ns_;
+  if (slept_ns < kShortestSuspensionNs) return;
+  suspended_ns_ = suspended_ns;
+  const std::string reason =
+      fmt::format("the machine was suspended for {:.1f} s", static_cast<double>(slept_ns) * kNs);
+  for (Channel& channel : channels_) channel.curve.add_failure(reason);
+}
+
+std::int64_t EnergyMonitor::sample_due() {
+  std::int64_t next_ns = std::numeric_limits<std::int64_t>::max();
+  for (Channel& channel : channels_) read_due(channel, next_ns);
+  for (GaugeChannel& channel : gauges_) read_due(channel, next_ns);
+  return next_ns;
+}
+
 void EnergyMonitor::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    std::int64_t next_ns = std::numeric_limits<std::int64_t>::max();
-    for (Channel& channel : channels_) {
-      const std::lock_guard lock(mutex_);
-      const std::int64_t now_ns = clock_.monotonic_ns();
-      if (channel.due_ns <= now_ns) {
-        read(channel);
-        channel.due_ns += channel.period_ns;
-        // Held up for more than a period: what was missed is not made up for in a burst.
-        if (channel.due_ns <= now_ns) channel.due_ns = now_ns + channel.period_ns;
-      }
-      next_ns = std::min(next_ns, channel.due_ns);
-    }
+    const std::int64_t next_ns = sample_due();
     thread_cpu_ns_ = thread_cpu_ns();
     const std::int64_t left_ns = next_ns - clock_.monotonic_ns();
     if (left_ns > 0) clock_.sleep_ns(std::min(left_ns, kLongestSleepNs));
@@ -95,11 +138,27 @@ auto EnergyMonitor::on_callers_time(const Work& work) {
 }
 
 void EnergyMonitor::read_all() {
+  notice_suspension();
   for (Channel& channel : channels_) read(channel);
 }
 
 void EnergyMonitor::sample_now() {
-  on_callers_time([this] { read_all(); });
+  on_callers_time([this] {
+    read_all();
+    for (GaugeChannel& channel : gauges_) read(channel);
+  });
+}
+
+EnergyMonitor::GaugeNow EnergyMonitor::gauge(std::size_t index) const {
+  const std::lock_guard lock(mutex_);
+  const GaugeSeries& series = gauges_[index].series;
+  return {series.latest(), series.problem()};
+}
+
+GaugeSpan EnergyMonitor::gauge_between(std::size_t index, std::int64_t from_ns,
+                                       std::int64_t to_ns) const {
+  const std::lock_guard lock(mutex_);
+  return gauges_[index].series.between(from_ns, to_ns);
 }
 
 // One lock for time, reading and mark: however long another thread holds this one up, the mark

@@ -279,6 +279,90 @@ TEST(EnergyMonitor, NeverSamplesFasterThanTheSensorChanges) {
   EXPECT_NEAR(monitor->rate_hz(), 1000.0, 1e-6);
 }
 
+TEST(EnergyMonitor, NoWindowGoesAcrossASuspension) {
+  // 10 W; the counter went on counting 500 J while the machine slept for an hour.
+  FakeClock clock;
+  double asleep_j = 0.0;
+  const auto monitor =
+      monitor_of(Kind::counter, clock, [&](double t) { return 10.0 * t + asleep_j; });
+  const Mark before = monitor->begin();
+  clock.advance_ns(kSecond);
+  const Mark evening = monitor->end();
+  clock.suspend_ns(3600 * kSecond);
+  asleep_j = 500.0;
+  clock.advance_ns(kSecond);
+  const Mark morning = monitor->end();
+  clock.advance_ns(kSecond);
+  const Mark after = monitor->end();
+  EXPECT_EQ(monitor->between(before, evening).energy_j, 10.0);
+  const WindowEnergy across = monitor->between(before, morning);
+  EXPECT_FALSE(across.energy_j);
+  EXPECT_NE(across.problem.find("suspended for 3600.0 s"), std::string::npos) << across.problem;
+  EXPECT_EQ(monitor->between(morning, after).energy_j, 10.0);
+}
+
+TEST(EnergyMonitor, AReadingThatTakesLongIsNotMadeUpForInABurst) {
+  // Asked 100 times a second, but every reading takes 25 ms: 40 a second at most.
+  FakeClock clock;
+  int n_reads = 0;
+  const auto monitor = monitor_of(Kind::sampled, clock, [&](double) {
+    ++n_reads;
+    clock.advance_ns(25 * kMs);
+    return 10.0;
+  });
+  n_reads = 0;
+  while (clock.monotonic_ns() < 10 * kSecond) {
+    const std::int64_t next_ns = monitor->sample_due();
+    EXPECT_GT(next_ns, clock.monotonic_ns()) << "time for others between two readings";
+    clock.advance_ns(next_ns - clock.monotonic_ns());
+  }
+  EXPECT_NEAR(n_reads, 286, 3);  // 25 ms of reading, 10 ms of pause
+  const Mark end = monitor->end();
+  const WindowEnergy window = monitor->between(monitor->mark_at(kSecond), end);
+  EXPECT_NEAR(*window.avg_power_w(), 10.0, 1e-9);
+  EXPECT_LT(window.n_updates, 300U) << "updates are what was read, not what was asked for";
+}
+
+class FakeGauge final : public Gauge {
+ public:
+  FakeGauge(const Clock& clock, FakeSensor::Function value)
+      : clock_(clock), value_(std::move(value)) {
+    info_.id = "temp:fake";
+  }
+  [[nodiscard]] const GaugeInfo& info() const override { return info_; }
+  Result<GaugeReading> read() override {
+    const std::int64_t t_ns = clock_.monotonic_ns();
+    WATTLE_TRY(const double value, value_(static_cast<double>(t_ns) * 1e-9));
+    return GaugeReading{t_ns, value};
+  }
+
+ private:
+  GaugeInfo info_;
+  const Clock& clock_;
+  FakeSensor::Function value_;
+};
+
+TEST(EnergyMonitor, GaugesAreReadBesideTheSensors) {
+  FakeClock clock;
+  std::vector<std::unique_ptr<Gauge>> gauges;
+  gauges.push_back(std::make_unique<FakeGauge>(clock, [](double t) -> Result<double> {
+    if (t > 2.5) return fail(ErrorCode::io, "the zone went offline");
+    return 40.0 + t;
+  }));
+  EnergyMonitor monitor({}, clock, {.own_thread = false}, std::move(gauges));
+  ASSERT_EQ(monitor.gauge_infos().size(), 1U);
+  EXPECT_EQ(monitor.gauge(0).reading->value, 40.0);
+  for (int i = 0; i < 2; ++i) {
+    clock.advance_ns(kSecond);
+    monitor.sample_now();
+  }
+  EXPECT_EQ(monitor.gauge_between(0, 0, 2 * kSecond).max, 42.0);
+  clock.advance_ns(kSecond);
+  monitor.sample_now();
+  EXPECT_FALSE(monitor.gauge(0).reading);
+  EXPECT_EQ(monitor.gauge(0).problem, "the zone went offline");
+}
+
 TEST(EnergyMonitor, TheThreadAndManyCallersShareOneMonitor) {
   FakeClock clock;
   const auto monitor =
