@@ -7,6 +7,8 @@ void add_sense(CLI::App& app, Invocation& invocation) {
   CLI::App* sense = app.add_subcommand("sense", "Power, temperature and clocks of this machine");
   sense->require_subcommand(1);
   add_sense_list(*sense, invocation);
+  add_sense_read(*sense, invocation);
+  add_sense_watch(*sense, invocation);
 }
 
 }  // namespace wattle::cli

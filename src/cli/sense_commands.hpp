@@ -6,5 +6,7 @@
 namespace wattle::cli {
 
 void add_sense_list(CLI::App& sense, Invocation& invocation);
+void add_sense_read(CLI::App& sense, Invocation& invocation);
+void add_sense_watch(CLI::App& sense, Invocation& invocation);
 
 }  // namespace wattle::cli
