@@ -1,6 +1,7 @@
 #include "base/fs_root.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,18 +42,26 @@ bool natural_less(const std::string& a, const std::string& b) {
 }
 
 template <class Integer>
-Result<Integer> parse_integer(const std::string& text, const std::string& path) {
+Result<Integer> parse_integer(std::string_view text, std::string_view source) {
   const std::string_view digits = trim(text);
   Integer value{};
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size()) {
-    return fail(ErrorCode::invalid_format, "expected a whole number in " + path + ", found '" +
-                                               std::string(digits.substr(0, 40)) + "'");
+    return fail(ErrorCode::invalid_format, fmt::format("expected a whole number in {}, found '{}'",
+                                                       source, digits.substr(0, 40)));
   }
   return value;
 }
 
 }  // namespace
+
+Result<std::int64_t> parse_int(std::string_view text, std::string_view source) {
+  return parse_integer<std::int64_t>(text, source);
+}
+
+Result<std::uint64_t> parse_uint(std::string_view text, std::string_view source) {
+  return parse_integer<std::uint64_t>(text, source);
+}
 
 std::string_view trim(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r\n\f\v";
@@ -99,12 +108,12 @@ Result<std::string> FsRoot::read_text(std::string_view absolute_path, std::size_
 
 Result<std::int64_t> FsRoot::read_int(std::string_view absolute_path) const {
   WATTLE_TRY(const std::string text, read_text(absolute_path));
-  return parse_integer<std::int64_t>(text, resolve(absolute_path).string());
+  return parse_int(text, resolve(absolute_path).string());
 }
 
 Result<std::uint64_t> FsRoot::read_uint(std::string_view absolute_path) const {
   WATTLE_TRY(const std::string text, read_text(absolute_path));
-  return parse_integer<std::uint64_t>(text, resolve(absolute_path).string());
+  return parse_uint(text, resolve(absolute_path).string());
 }
 
 Status FsRoot::write_text(std::string_view absolute_path, std::string_view text) const {

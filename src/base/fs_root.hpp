@@ -40,6 +40,11 @@ class FsRoot {
   std::filesystem::path root_;
 };
 
+// A decimal integer with optional surrounding white space; anything else is invalid_format.
+// `source` names the text in errors.
+[[nodiscard]] Result<std::int64_t> parse_int(std::string_view text, std::string_view source);
+[[nodiscard]] Result<std::uint64_t> parse_uint(std::string_view text, std::string_view source);
+
 // White space removed from both ends.
 [[nodiscard]] std::string_view trim(std::string_view text);
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "base/polled_file.hpp"
 #include "sense/counter.hpp"
 #include "sense/machine.hpp"
 
@@ -35,8 +36,8 @@ class RaplSensor final : public PowerSensor {
   RaplSensor(SensorInfo info, std::string file, std::uint64_t range_uj, FsRoot root,
              const Clock& clock)
       : info_(std::move(info)),
-        file_(std::move(file)),
-        root_(std::move(root)),
+        path_(root.resolve(file).string()),
+        file_(std::move(root), std::move(file)),
         clock_(clock),
         counter_(range_uj, kMicro, kMaxPowerW, kUpdatePeriodS) {}
 
@@ -44,7 +45,7 @@ class RaplSensor final : public PowerSensor {
 
   Result<Reading> read() override {
     const std::int64_t before_ns = clock_.monotonic_ns();
-    const auto value = root_.read_uint(file_);
+    const auto value = file_.read_uint();
     const std::int64_t t_ns = before_ns + (clock_.monotonic_ns() - before_ns) / 2;
     if (!value) {
       counter_.forget();
@@ -56,9 +57,8 @@ class RaplSensor final : public PowerSensor {
 
  private:
   [[nodiscard]] Error explain(const Error& error) const {
-    const std::string path = root_.resolve(file_).string();
     if (error.code == ErrorCode::permission_denied) {
-      return {error.code, "cannot read power: " + path + " is root-only (since CVE-2020-8694)",
+      return {error.code, "cannot read power: " + path_ + " is root-only (since CVE-2020-8694)",
               "Run with sudo, or install deploy/udev/99-wattle.rules (docs/permissions.md)."};
     }
     if (error.code == ErrorCode::invalid_format) {
@@ -71,8 +71,8 @@ class RaplSensor final : public PowerSensor {
   }
 
   SensorInfo info_;
-  std::string file_;
-  FsRoot root_;
+  std::string path_;
+  PolledFile file_;
   const Clock& clock_;
   CounterUnwrapper counter_;
 };

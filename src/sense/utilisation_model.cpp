@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "base/polled_file.hpp"
+
 namespace wattle::sense {
 namespace {
 
@@ -18,7 +20,10 @@ constexpr std::size_t kLargestStat = 8U << 20;  // the "intr" line of a large se
 class UtilisationModel final : public PowerSensor {
  public:
   UtilisationModel(FsRoot root, const Clock& clock, const ModelOptions& options, int n_cores)
-      : root_(std::move(root)), clock_(clock), curve_(options) {
+      : source_(root.resolve(kFile).string()),
+        file_(std::move(root), kFile, kLargestStat),
+        clock_(clock),
+        curve_(options) {
     info_.id = kId;
     info_.source = kFile;
     info_.scope = fmt::format("all cores, modelled {:g}–{:g} W", options.idle_w, options.max_w);
@@ -46,13 +51,14 @@ class UtilisationModel final : public PowerSensor {
   }
 
  private:
-  Result<CpuTimes> read_times() const {
-    WATTLE_TRY(const std::string text, root_.read_text(kFile, kLargestStat));
-    return parse_proc_stat(text, root_.resolve(kFile).string());
+  Result<CpuTimes> read_times() {
+    WATTLE_TRY(const std::string_view text, file_.read_text());
+    return parse_proc_stat(text, source_);
   }
 
   SensorInfo info_;
-  FsRoot root_;
+  std::string source_;
+  PolledFile file_;
   const Clock& clock_;
   UtilisationCurve curve_;
 };
