@@ -1,11 +1,15 @@
 // What NVML tells beside power, for every GPU of the driver.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/platform/nvml/nvml.hpp"
 #include "sense/gauge_source.hpp"
 
 namespace wattle::sense {
 namespace {
+
+constexpr std::uint32_t kFull = 100;
 
 // A function of the device as a gauge, its number times `unit`.
 template <class Read>
@@ -51,7 +55,10 @@ void discover_device(GaugeCollector& out, const nvml::Device& device) {
           return (bits & nvml::event_reason::kHeldBack) != 0 ? 1.0 : 0.0;
         });
   offer("fan", "fan", Quantity::fan_duty,
-        scaled(device, kPercent, [](const nvml::Device& d) { return d.fan_speed_percent(); }));
+        scaled(device, kPercent, [](const nvml::Device& d) -> Result<std::uint32_t> {
+          WATTLE_TRY(const std::uint32_t percent, d.fan_speed_percent());
+          return std::min(percent, kFull);  // it may ask for more than the rated speed
+        }));
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ class SharedStat {
  public:
   explicit SharedStat(FsRoot root) : root_(std::move(root)) {}
 
-  Result<std::map<int, CoreTimes>> read(std::int64_t t_ns) {
+  const Result<std::map<int, CoreTimes>>& read(std::int64_t t_ns) {
     if (!t_ns_ || t_ns - *t_ns_ >= kTickNs || t_ns < *t_ns_) {
       cores_ = read_now();
       t_ns_ = t_ns;
@@ -50,7 +50,7 @@ class SharedStat {
 GaugeRead core_gauge(const std::shared_ptr<SharedStat>& stat, int core) {
   const auto state = std::make_shared<CoreUtilisation>();
   return [stat, core, state](std::int64_t t_ns) -> Result<std::optional<double>> {
-    const auto cores = stat->read(t_ns);
+    const auto& cores = stat->read(t_ns);
     if (cores && cores->contains(core)) return state->add(cores->at(core));
     state->forget();
     if (!cores) return std::unexpected(cores.error());
@@ -65,7 +65,7 @@ GaugeRead process_gauge(const std::shared_ptr<SharedStat>& stat,
                         const std::shared_ptr<Process>& process) {
   const auto state = std::make_shared<ProcessUtilisation>();
   return [stat, process, state](std::int64_t t_ns) -> Result<std::optional<double>> {
-    const auto cores = stat->read(t_ns);
+    const auto& cores = stat->read(t_ns);
     const auto now = process->stat();
     if (cores && now) {
       return state->add(now->cpu_ticks, t_ns, static_cast<int>(cores->size()) - 1);
