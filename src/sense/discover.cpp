@@ -1,6 +1,8 @@
 #include "sense/discover.hpp"
 
 #include "sense/hwmon.hpp"
+#include "sense/nvml_power.hpp"
+#include "sense/perf_energy.hpp"
 #include "sense/rapl.hpp"
 #include "sense/utilisation_model.hpp"
 
@@ -10,6 +12,9 @@ Inventory discover(const FsRoot& root, const Clock& clock, const DiscoverOptions
   Inventory inventory;
   discover_rapl(root, clock, inventory);
   discover_hwmon(root, clock, inventory);
+  const auto perf = root.root() == "/" ? system_perf_events() : nullptr;
+  discover_perf_energy(root, clock, perf.get(), inventory);
+  discover_nvml_power(root, clock, options.nvml_library, inventory);
   discover_utilisation_model(root, clock, options.model, inventory);
   return inventory;
 }
