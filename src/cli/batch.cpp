@@ -257,8 +257,9 @@ class Batch {
         return found == ids_.end() ? Json()
                                    : prompts_[static_cast<std::size_t>(found - ids_.begin())].id;
       };
-      write(dump_json(Json{{"requests", request_energies(cost_.account, id_of)}}) + "\n");
-      write(dump_json(Json{{"totals", totals}}) + "\n");
+      write(dump_json(
+                Json{{"requests", request_energies(cost_.account, id_of)}, {"totals", totals}}) +
+            "\n");
       return;
     }
     fmt::print(stderr,
@@ -333,8 +334,9 @@ void add_batch(CLI::App& app, Invocation& invocation) {
                     "Compute every prompt whole, even where it begins like another");
   command->add_flag("--no-special", options->no_special,
                     "Do not put the model's begin-of-text token before the prompts");
-  command->add_flag("--json", options->json,
-                    "Print a JSON object a line, at the end each request's energy and the totals");
+  command->add_flag(
+      "--json", options->json,
+      "Print a JSON object a line, the last with each request's energy and the totals");
   command->add_flag("--no-energy", options->no_energy, "Measure times only");
   command
       ->add_option("--idle", options->idle_seconds,

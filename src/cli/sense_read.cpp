@@ -81,7 +81,7 @@ Result<int> read(const Options& options) {
   if (!wait_until(clock, begin.t_ns + static_cast<std::int64_t>(options.seconds * 1e9))) {
     return kInterrupted;
   }
-  view.monitor->sample_now();  // what is a share of time is of this time
+  view.monitor->sample_gauges_now();  // what is a share of time is of this time
   const auto rows = power_rows(view, begin, view.monitor->end());
   WATTLE_TRY(const auto values, choose(values_of(view, rows), view, options.ids));
   if (options.json) {

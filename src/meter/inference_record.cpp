@@ -66,6 +66,11 @@ void visit_fields(Record& r, Visitor& visit) {
   visit("pue", r.pue);
   visit("co2e_g", r.co2e_g);
   visit("peak_rss_bytes", r.peak_rss_bytes);
+  visit("temperature_start_c", r.temperature_start_c);
+  visit("temperature_max_c", r.temperature_max_c);
+  visit("cpu_frequency_mhz", r.cpu_frequency_mhz);
+  visit("gpu_frequency_mhz", r.gpu_frequency_mhz);
+  visit("throttled", r.throttled);
   visit("flops_prefill", r.flops_prefill);
   visit("flops_decode", r.flops_decode);
   visit("mfu", r.mfu);

@@ -77,6 +77,10 @@ struct InferenceRecord {
   std::optional<double> energy_block_s;
   // Machine.
   std::optional<std::uint64_t> peak_rss_bytes;
+  // Of the processor or module; clocks are means over time and cores.
+  std::optional<double> temperature_start_c, temperature_max_c;
+  std::optional<double> cpu_frequency_mhz, gpu_frequency_mhz;
+  std::optional<bool> throttled;  // held back at some time by heat, power or current
   std::optional<double> flops_prefill, flops_decode;  // causal attention, logits of one position
   std::optional<double> mfu, mbu;  // of peaks measured on this machine (MeterOptions)
   std::vector<std::string> flags;  // "boundary uncertainty 40 % of gross", "no idle baseline"

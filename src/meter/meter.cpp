@@ -7,6 +7,7 @@
 #include "engine/exit_policy.hpp"
 #include "engine/speculative.hpp"
 #include "meter/block.hpp"
+#include "meter/conditions.hpp"
 #include "meter/energy_account.hpp"
 #include "meter/formulas.hpp"
 #include "meter/meter_parts.hpp"
@@ -166,6 +167,7 @@ Result<InferenceRecord> RealMeter::measure(engine::Session& session, const Promp
   if (record.peak_rss_bytes && !memory_is_own) {
     record.flags.emplace_back("peak memory is the process's since its start, not this answer's");
   }
+  if (monitor) fill_conditions(record, *monitor, times.start_ns, times.end_ns);
   flag_conditions(record);
   if (block_) block_->add(record, windows);
   return record;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "meter/conditions.hpp"
 #include "sense/discover.hpp"
 
 namespace wattle::meter {
@@ -38,6 +39,9 @@ Result<OpenEnergy> open_energy(const MeterOptions& options, Clock& clock) {
                        .meter_csv = options.meter_csv});
   const auto all = sense::infos(inventory);
   sense::TotalSet total = sense::choose_total(all, inventory.unavailable);
+  if (!options.sensors.empty()) {
+    WATTLE_TRY(total, sense::select_total(all, inventory.unavailable, options.sensors));
+  }
   if (total.members.empty()) {
     open.note = why_none(inventory);
     return open;
@@ -45,7 +49,8 @@ Result<OpenEnergy> open_energy(const MeterOptions& options, Clock& clock) {
   open.source = EnergySource{total.id, sense::kind_name(total.kind), total.scope};
   open.note = total.note;
   open.monitor = std::make_unique<sense::EnergyMonitor>(
-      take(inventory, total), clock, sense::MonitorOptions{.rate_hz = options.sample_rate_hz});
+      take(inventory, total), clock, sense::MonitorOptions{.rate_hz = options.sample_rate_hz},
+      condition_gauges(sense::discover_gauges(options.root, clock)));
   return open;
 }
 

@@ -143,8 +143,11 @@ void EnergyMonitor::read_all() {
 }
 
 void EnergyMonitor::sample_now() {
+  on_callers_time([this] { read_all(); });
+}
+
+void EnergyMonitor::sample_gauges_now() {
   on_callers_time([this] {
-    read_all();
     for (GaugeChannel& channel : gauges_) read(channel);
   });
 }

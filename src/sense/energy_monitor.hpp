@@ -54,8 +54,9 @@ class EnergyMonitor {
   // Of the sensor that is read most often; 0 without sensors.
   [[nodiscard]] double rate_hz() const;
 
-  // Reads every sensor and gauge now, on the calling thread. Marks read sensors only.
+  // Reads every sensor now, on the calling thread, or every gauge. Marks read sensors.
   void sample_now();
+  void sample_gauges_now();
   // Reads those whose time has come, and says when the next is due: what the sampling thread does.
   // However long a reading takes, what was missed is not made up for in a burst.
   std::int64_t sample_due();

@@ -354,11 +354,11 @@ TEST(EnergyMonitor, GaugesAreReadBesideTheSensors) {
   EXPECT_EQ(monitor.gauge(0).reading->value, 40.0);
   for (int i = 0; i < 2; ++i) {
     clock.advance_ns(kSecond);
-    monitor.sample_now();
+    monitor.sample_gauges_now();
   }
   EXPECT_EQ(monitor.gauge_between(0, 0, 2 * kSecond).max, 42.0);
   clock.advance_ns(kSecond);
-  monitor.sample_now();
+  monitor.sample_gauges_now();
   EXPECT_FALSE(monitor.gauge(0).reading);
   EXPECT_EQ(monitor.gauge(0).problem, "the zone went offline");
 }

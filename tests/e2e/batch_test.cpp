@@ -66,6 +66,32 @@ TEST_F(BatchCommand, EveryAnswerIsThatOfRun) {
   }
 }
 
+TEST_F(BatchCommand, EachRequestsEnergyIsAShareOfTheWhole) {
+  const Outcome outcome = run_wattle({"batch", "-m", path_, "--prompts", prompts_, "-b", "2", "-n",
+                                      "9", "--ignore-eos", "--json", "--model-idle-w", "4",
+                                      "--model-max-w", "9", "--sensor", "utilisation-model"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Json last = lines(outcome.out).back();
+  const Json& totals = last["totals"];
+  EXPECT_EQ(totals["energy_source"]["kind"], "model");
+  ASSERT_EQ(last["requests"].size(), 3U);
+  double by_tokens = 0.0;
+  double by_time = 0.0;
+  for (const Json& request : last["requests"]) {
+    by_tokens += request["energy_by_tokens_j"].get<double>();
+    by_time += request["energy_by_time_j"].get<double>();
+  }
+  constexpr double kRoundingJ = 1e-12;  // sums of doubles; in nanojoules they are exact
+  EXPECT_NEAR(by_tokens, totals["energy_steps_j"].get<double>(), kRoundingJ);
+  EXPECT_NEAR(by_time, totals["energy_steps_j"].get<double>(), kRoundingJ);
+  EXPECT_NEAR(totals["energy_steps_j"].get<double>() + totals["energy_between_j"].get<double>(),
+              totals["energy_j_gross"].get<double>(), kRoundingJ);
+  EXPECT_GT(totals["energy_j_gross"].get<double>(), 0.0);
+  const Outcome off =
+      run_wattle({"batch", "-m", path_, "--prompts", prompts_, "-n", "2", "--no-energy", "--json"});
+  EXPECT_TRUE(lines(off.out).back()["totals"]["energy_j_gross"].is_null()) << "absent is not zero";
+}
+
 TEST_F(BatchCommand, APromptThatCannotBeRunIsAnErrorOfItsOwn) {
   const std::string input = "{\"prompt\": \"" + std::string(300, 'x') +
                             "\", \"id\": \"long\"}\n{\"prompt\": \"hi\", \"id\": \"short\"}\n";
