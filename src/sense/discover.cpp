@@ -1,6 +1,7 @@
 #include "sense/discover.hpp"
 
 #include "sense/hwmon.hpp"
+#include "sense/ina.hpp"
 #include "sense/rapl.hpp"
 #include "sense/utilisation_model.hpp"
 
@@ -9,6 +10,7 @@ namespace wattle::sense {
 Inventory discover(const FsRoot& root, const Clock& clock, const DiscoverOptions& options) {
   Inventory inventory;
   discover_rapl(root, clock, inventory);
+  discover_ina(root, clock, inventory);
   discover_hwmon(root, clock, inventory);
   discover_utilisation_model(root, clock, options.model, inventory);
   return inventory;
