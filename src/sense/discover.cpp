@@ -1,7 +1,9 @@
 #include "sense/discover.hpp"
 
+#include "sense/battery.hpp"
 #include "sense/hwmon.hpp"
 #include "sense/ina.hpp"
+#include "sense/pmic.hpp"
 #include "sense/rapl.hpp"
 #include "sense/utilisation_model.hpp"
 
@@ -12,6 +14,8 @@ Inventory discover(const FsRoot& root, const Clock& clock, const DiscoverOptions
   discover_rapl(root, clock, inventory);
   discover_ina(root, clock, inventory);
   discover_hwmon(root, clock, inventory);
+  discover_pmic(root, clock, inventory);
+  discover_batteries(root, clock, inventory);
   discover_utilisation_model(root, clock, options.model, inventory);
   return inventory;
 }
