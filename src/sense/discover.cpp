@@ -5,6 +5,7 @@
 #include "sense/ina.hpp"
 #include "sense/pmic.hpp"
 #include "sense/rapl.hpp"
+#include "sense/tegrastats.hpp"
 #include "sense/utilisation_model.hpp"
 
 namespace wattle::sense {
@@ -13,6 +14,7 @@ Inventory discover(const FsRoot& root, const Clock& clock, const DiscoverOptions
   Inventory inventory;
   discover_rapl(root, clock, inventory);
   discover_ina(root, clock, inventory);
+  discover_tegrastats(root, clock, options, inventory);
   discover_hwmon(root, clock, inventory);
   discover_pmic(root, clock, inventory);
   discover_batteries(root, clock, inventory);
