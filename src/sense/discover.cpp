@@ -3,6 +3,7 @@
 #include "sense/battery.hpp"
 #include "sense/hwmon.hpp"
 #include "sense/ina.hpp"
+#include "sense/meter_csv.hpp"
 #include "sense/pmic.hpp"
 #include "sense/rapl.hpp"
 #include "sense/tegrastats.hpp"
@@ -12,6 +13,7 @@ namespace wattle::sense {
 
 Inventory discover(const FsRoot& root, const Clock& clock, const DiscoverOptions& options) {
   Inventory inventory;
+  discover_meter_csv(clock, options, inventory);
   discover_rapl(root, clock, inventory);
   discover_ina(root, clock, inventory);
   discover_tegrastats(root, clock, options, inventory);
