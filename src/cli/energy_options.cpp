@@ -25,11 +25,11 @@ void add_energy_options(CLI::App& command, EnergyOptions& options) {
       ->group(kGroup);
   command
       .add_option("--model-idle-w", options.model_idle_w,
-                  "Where nothing can be measured: modelled watts when idle")
+                  "Where nothing can be measured: modelled watts when idle (5)")
       ->group(kGroup);
   command
       .add_option("--model-max-w", options.model_max_w,
-                  "Where nothing can be measured: modelled watts at full load")
+                  "Where nothing can be measured: modelled watts at full load (15; Jetson Nano 10)")
       ->group(kGroup);
 }
 
@@ -41,9 +41,7 @@ Status check_root(const EnergyOptions& options) {
 }
 
 sense::DiscoverOptions discover_options(const EnergyOptions& options) {
-  const sense::ModelOptions usual;
-  return {.model = {options.model_idle_w.value_or(usual.idle_w),
-                    options.model_max_w.value_or(usual.max_w)},
+  return {.model = {options.model_idle_w, options.model_max_w},
           .tegrastats_log = options.tegrastats_log,
           .meter_csv = options.meter_csv};
 }
@@ -53,8 +51,8 @@ void apply(const EnergyOptions& options, meter::MeterOptions& meter) {
   meter.sensors = options.sensors;
   meter.meter_csv = options.meter_csv;
   meter.tegrastats_log = options.tegrastats_log;
-  meter.model_idle_w = options.model_idle_w.value_or(meter.model_idle_w);
-  meter.model_max_w = options.model_max_w.value_or(meter.model_max_w);
+  meter.model_idle_w = options.model_idle_w;
+  meter.model_max_w = options.model_max_w;
 }
 
 }  // namespace wattle::cli
