@@ -68,6 +68,7 @@ void FileActuator::check_writable(const std::vector<std::string>& paths) {
       continue;
     }
     const int error_number = errno;
+    if (info_.problem) return;  // what stands in the way first is said
     info_.problem =
         Problem{fmt::format("cannot write {}: {}", file.string(), std::strerror(error_number)),
                 is_permission(error_number) ? kPermissionRemedy

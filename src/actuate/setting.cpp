@@ -204,8 +204,8 @@ std::string format_quantity(std::int64_t value, Unit unit) {
 Result<std::int64_t> parse_allowed(std::string_view text, const KnobInfo& info) {
   text = trim(text);
   const bool has_table = !info.table.empty();
-  if (text == "min") return has_table ? info.table.front() : info.range->min;
-  if (text == "max") return has_table ? info.table.back() : info.range->max;
+  if (text == "min") return has_table ? info.table.front() : info.range.value_or(Range{}).min;
+  if (text == "max") return has_table ? info.table.back() : info.range.value_or(Range{}).max;
   auto value = parse_quantity(text, info.unit);
   if (!value) {
     value.error().what = info.id + ": " + value.error().what;
@@ -214,9 +214,10 @@ Result<std::int64_t> parse_allowed(std::string_view text, const KnobInfo& info) 
     }
     return value;
   }
+  const Range range = info.range.value_or(Range{});
   const bool allowed = has_table
                            ? std::binary_search(info.table.begin(), info.table.end(), *value)
-                           : *value >= info.range->min && *value <= info.range->max;
+                           : *value >= range.min && *value <= range.max;
   if (!allowed) return refuse(*value, info);
   return value;
 }
