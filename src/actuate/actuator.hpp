@@ -14,7 +14,7 @@
 
 namespace wattle::actuate {
 
-enum class Unit { none, khz, hz, mhz, pwm };       // pwm: 0–255
+enum class Unit { none, khz, hz, mhz, pwm };     // pwm: 0–255
 [[nodiscard]] const char* unit_name(Unit unit);  // "kHz", "Hz", "MHz", "of 255", ""
 
 struct Range {
@@ -38,7 +38,8 @@ struct KnobInfo {
   std::vector<std::int64_t> table;  // the device's own values, rising
   std::optional<Range> range;       // where it has none: anything between
   std::vector<std::string> words;   // governors, power modes
-  bool readable = true;             // false: the device does not say what it is set to
+  bool readable = true;             // false: the device does not say what it is set to, and
+  std::string default_setting;      // this is put back
   int order = 0;                    // knobs of a lower order are set first
   std::optional<Problem> problem;   // it can be seen, but not set
 };

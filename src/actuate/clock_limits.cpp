@@ -19,10 +19,10 @@ Result<std::string> ClockLimits::read() {
   WATTLE_TRY(const std::int64_t low, root().read_int(files_.min));
   WATTLE_TRY(const std::int64_t high, root().read_int(files_.max));
   if (low < 0 || high < low) {
-    return fail(ErrorCode::invalid_format,
-                root().resolve(files_.min).string() + " holds " + std::to_string(low) + ", " +
-                    root().resolve(files_.max).string() + " holds " + std::to_string(high) +
-                    ": these are no limits");
+    return fail(ErrorCode::invalid_format, root().resolve(files_.min).string() + " holds " +
+                                               std::to_string(low) + ", " +
+                                               root().resolve(files_.max).string() + " holds " +
+                                               std::to_string(high) + ": these are no limits");
   }
   return limits_text({low, high});
 }
@@ -36,7 +36,8 @@ Result<std::vector<Step>> ClockLimits::plan(const std::string& from, const std::
 bool ClockLimits::accepts(const std::string& wanted, const std::string& got) const {
   const auto w = parse_limits_text(wanted);
   const auto g = parse_limits_text(got);
-  return w && g && std::abs(w->low - g->low) <= rounding_ && std::abs(w->high - g->high) <= rounding_;
+  return w && g && std::abs(w->low - g->low) <= rounding_ &&
+         std::abs(w->high - g->high) <= rounding_;
 }
 
 std::string ClockLimits::describe(const std::string& setting) const {
@@ -44,8 +45,8 @@ std::string ClockLimits::describe(const std::string& setting) const {
 }
 
 std::string ClockLimits::observe() {
-  const auto now = files_.current.empty() ? fail(ErrorCode::not_found, "")
-                                          : root().read_int(files_.current);
+  const auto now =
+      files_.current.empty() ? fail(ErrorCode::not_found, "") : root().read_int(files_.current);
   return now && *now > 0 ? format_quantity(*now, info().unit) : "";
 }
 

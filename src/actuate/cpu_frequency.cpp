@@ -37,8 +37,8 @@ Status find_allowed(const FsRoot& root, const std::string& folder, KnobInfo& inf
   WATTLE_TRY(const std::int64_t min, read_positive(root, folder + "/cpuinfo_min_freq"));
   WATTLE_TRY(const std::int64_t max, read_positive(root, folder + "/cpuinfo_max_freq"));
   if (min > max) {
-    return fail(ErrorCode::invalid_format, "cpuinfo_min_freq is above cpuinfo_max_freq in " +
-                                               root.resolve(folder).string());
+    return fail(ErrorCode::invalid_format,
+                "cpuinfo_min_freq is above cpuinfo_max_freq in " + root.resolve(folder).string());
   }
   info.range = Range{min, max};
   return {};

@@ -39,9 +39,9 @@ Result<std::vector<Actuator*>> find_knobs(const Inventory& inventory,
                 missing.problem.remedy);
   }
   return fail(ErrorCode::not_found, fmt::format("there is no knob '{}' here", id_or_group),
-              names.empty() ? "Nothing can be set here: see wattle actuate list."
-                            : fmt::format("There are: {} (wattle actuate list).",
-                                          fmt::join(names, ", ")));
+              names.empty()
+                  ? "Nothing can be set here: see wattle actuate list."
+                  : fmt::format("There are: {} (wattle actuate list).", fmt::join(names, ", ")));
 }
 
 Result<std::vector<Target>> parse_targets(const Inventory& inventory,

@@ -130,11 +130,11 @@ Result<KnobLock> KnobLock::acquire(const std::filesystem::path& folder, const st
   const auto holder = read_journal(fd);
   ::close(fd);
   if (error_number != EWOULDBLOCK) return fail_errno(error_number, what + ": " + path.string());
-  return fail(ErrorCode::unavailable,
-              fmt::format("{} is driven by {}", knob,
-                          holder ? fmt::format("process {}", holder->pid)
-                                 : std::string("another process")),
-              "Two drivers would undo each other: end that one first.");
+  return fail(
+      ErrorCode::unavailable,
+      fmt::format("{} is driven by {}", knob,
+                  holder ? fmt::format("process {}", holder->pid) : std::string("another process")),
+      "Two drivers would undo each other: end that one first.");
 }
 
 KnobLock::KnobLock(int fd, std::filesystem::path path, std::optional<Journal> found)

@@ -1,7 +1,7 @@
 #pragma once
-// One driver a knob: a lock that the kernel drops when the process ends, however it ends. The locked
-// file says who holds it and what the knob was last set to, so that after a kill -9 it is known
-// whether the present value is ours (docs/formats/actuator-state.md).
+// One driver a knob: a lock that the kernel drops when the process ends, however it ends. The
+// locked file says who holds it and what the knob was last set to, so that after a kill -9 it is
+// known whether the present value is ours (docs/formats/actuator-state.md).
 
 #include <filesystem>
 #include <optional>

@@ -37,13 +37,12 @@ class LockedClocks final : public Actuator {
   [[nodiscard]] Result<std::vector<Step>> plan(const std::string& /*from*/,
                                                const std::string& to) const override {
     if (to == kUnlocked) {
-      return std::vector<Step>{{Step::Kind::library, "nvmlDeviceResetGpuLockedClocks",
-                                std::to_string(device_.index())}};
+      return std::vector<Step>{
+          {Step::Kind::library, "nvmlDeviceResetGpuLockedClocks", std::to_string(device_.index())}};
     }
     WATTLE_TRY(const Limits limits, parse_limits_text(to));
-    return std::vector<Step>{
-        {Step::Kind::library, "nvmlDeviceSetGpuLockedClocks",
-         fmt::format("{}, {}, {}", device_.index(), limits.low, limits.high)}};
+    return std::vector<Step>{{Step::Kind::library, "nvmlDeviceSetGpuLockedClocks",
+                              fmt::format("{}, {}, {}", device_.index(), limits.low, limits.high)}};
   }
 
   [[nodiscard]] Status perform(const Step& step) override {
@@ -100,7 +99,8 @@ Result<std::vector<std::int64_t>> clocks_of(const nvml::Device& device) {
 }  // namespace
 
 void add_locked_clocks(const FsRoot& root, const DiscoverOptions& options, Inventory& inventory) {
-  if (options.nvml_library.empty() && root.root() != "/") return;  // the host's GPU is not the tree's
+  if (options.nvml_library.empty() && root.root() != "/")
+    return;  // the host's GPU is not the tree's
   const auto library =
       nvml::load(options.nvml_library.empty() ? nvml::kDefaultLibrary : options.nvml_library);
   if (!library) {
@@ -117,6 +117,7 @@ void add_locked_clocks(const FsRoot& root, const DiscoverOptions& options, Inven
     info.unit = Unit::mhz;
     info.limits = true;
     info.readable = false;
+    info.default_setting = kUnlocked;
     info.order = kOrderClock;
     auto table = clocks_of(device);
     if (!table) {

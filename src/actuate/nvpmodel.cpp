@@ -130,7 +130,8 @@ Result<std::unique_ptr<Actuator>> make(const FsRoot& root) {
   info.scope = "power mode: clocks and cores of the board";
   info.source = "nvpmodel";
   info.order = kOrderMode;
-  for (const PowerMode& mode : modes) info.words.push_back(fmt::format("{} {}", mode.id, mode.name));
+  for (const PowerMode& mode : modes)
+    info.words.push_back(fmt::format("{} {}", mode.id, mode.name));
   auto actuator = std::make_unique<PowerModes>(root, std::move(info), std::move(modes));
   WATTLE_CHECK(actuator->read());
   return actuator;

@@ -74,7 +74,7 @@ constexpr std::array<Suffix, 4> kSuffixes{
     {{"ghz", 1'000'000'000}, {"mhz", 1'000'000}, {"khz", 1'000}, {"hz", 1}}};
 
 std::unexpected<Error> not_understood(std::string_view text, Unit unit) {
-  const char* const example = is_frequency(unit)   ? "Write 816MHz, 1.2GHz, min or max."
+  const char* const example = is_frequency(unit)  ? "Write 816MHz, 1.2GHz, min or max."
                               : unit == Unit::pwm ? "Write 0 to 255, or 0% to 100%."
                                                   : "Write a whole number.";
   return fail(ErrorCode::invalid_argument,
@@ -115,7 +115,6 @@ Result<std::int64_t> parse_pwm(std::string_view text) {
   }
   return (*percent * 255 + 50) / 100;
 }
-
 
 // 1300500000 Hz in MHz is "1300.5".
 std::string decimal_text(std::int64_t value, std::int64_t per_unit) {
@@ -215,9 +214,8 @@ Result<std::int64_t> parse_allowed(std::string_view text, const KnobInfo& info) 
     return value;
   }
   const Range range = info.range.value_or(Range{});
-  const bool allowed = has_table
-                           ? std::binary_search(info.table.begin(), info.table.end(), *value)
-                           : *value >= range.min && *value <= range.max;
+  const bool allowed = has_table ? std::binary_search(info.table.begin(), info.table.end(), *value)
+                                 : *value >= range.min && *value <= range.max;
   if (!allowed) return refuse(*value, info);
   return value;
 }

@@ -42,8 +42,8 @@ Result<std::int64_t> number_of(const Json& json, const char* key, const std::str
 }  // namespace
 
 std::string state_text(const State& state) {
-  Json json = {{"version", kVersion},         {"knob", state.knob},
-               {"original", state.original},  {"boot_id", state.boot_id},
+  Json json = {{"version", kVersion},        {"knob", state.knob},
+               {"original", state.original}, {"boot_id", state.boot_id},
                {"since_ns", state.since_ns}, {"pid", state.pid}};
   if (!state.kept.empty()) json["kept"] = state.kept;
   return dump_json(json, 2) + "\n";

@@ -17,11 +17,11 @@ namespace wattle::actuate {
 
 struct State {
   std::string knob;
-  std::string boot_id;     // of the boot it belongs to; empty where the kernel gives none
+  std::string boot_id;        // of the boot it belongs to; empty where the kernel gives none
   std::int64_t since_ns = 0;  // monotonic; the knob held last is put back first
-  int pid = 0;             // who took it
-  std::string original;    // setting to put back
-  std::string kept;        // setting left on purpose (--keep); empty otherwise
+  int pid = 0;                // who took it
+  std::string original;       // setting to put back
+  std::string kept;           // setting left on purpose (--keep); empty otherwise
 };
 
 [[nodiscard]] std::string state_text(const State& state);
