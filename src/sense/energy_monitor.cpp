@@ -102,6 +102,10 @@ void EnergyMonitor::sample_now() {
   on_callers_time([this] { read_all(); });
 }
 
+void EnergyMonitor::sample(std::size_t sensor) {
+  on_callers_time([this, sensor] { read(channels_[sensor]); });
+}
+
 // One lock for time, reading and mark: however long another thread holds this one up, the mark
 // stands beside its own reading.
 Mark EnergyMonitor::begin() {

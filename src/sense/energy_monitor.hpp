@@ -52,6 +52,9 @@ class EnergyMonitor {
 
   // Reads every sensor now, on the calling thread.
   void sample_now();
+  // Reads one sensor now (an index into infos()), on the calling thread: a log's readings come one
+  // by one (replay.hpp).
+  void sample(std::size_t sensor);
   // Opens: reads, then takes the time, so that reading is not inside the window.
   [[nodiscard]] Mark begin();
   // Closes: takes the time, then reads.
