@@ -39,7 +39,7 @@ std::optional<std::int64_t> nearest(const std::vector<std::int64_t>& times, std:
 // What moving the window by the offset's uncertainty would change.
 double clock_uncertainty_j(const LogReplay& replay, std::int64_t begin_ns, std::int64_t end_ns,
                            double uncertainty_s) {
-  const auto shift_ns = static_cast<std::int64_t>(uncertainty_s / kNs);
+  const auto shift_ns = static_cast<std::int64_t>(std::llround(uncertainty_s * 1e9));
   if (shift_ns <= 0) return 0.0;
   const auto later = replay.between(begin_ns + shift_ns, end_ns + shift_ns).energy_j;
   const auto earlier = replay.between(begin_ns - shift_ns, end_ns - shift_ns).energy_j;
@@ -56,7 +56,7 @@ std::int64_t log_time(std::int64_t run_ns, const ClockOffset& offset, std::int64
   if (drifts) {
     offset_s += *offset.drift_ppm * 1e-6 * static_cast<double>(run_ns - offset.drift_at_ns) * kNs;
   }
-  return run_ns - static_cast<std::int64_t>(std::llround(offset_s / kNs)) - wall_offset_ns;
+  return run_ns - static_cast<std::int64_t>(std::llround(offset_s * 1e9)) - wall_offset_ns;
 }
 
 JoinedRun join(const LogReplay& replay, const RunWindow& run, const ClockOffset& offset,
@@ -66,7 +66,7 @@ JoinedRun join(const LogReplay& replay, const RunWindow& run, const ClockOffset&
   std::int64_t end_ns = log_time(run.end_ns, offset, wall_offset_ns);
   const double tolerance_s =
       options.tolerance_s > 0.0 ? options.tolerance_s : 2.0 * replay.interval_s();
-  const auto tolerance_ns = static_cast<std::int64_t>(tolerance_s / kNs);
+  const auto tolerance_ns = static_cast<std::int64_t>(std::llround(tolerance_s * 1e9));
   const auto& times = replay.reading_times();
   joined.coverage = coverage(times, begin_ns, end_ns, tolerance_ns);
   if (options.nearest) {

@@ -60,6 +60,36 @@ Peak golden(const Score& score, int group, double low, double high, double resol
   return {0.5 * (low + high), score(0.5 * (low + high), group)};
 }
 
+// Where the score has fallen to a level, going from `from` in steps.
+double falls_at(const Score& score, int group, double from, double step, double level,
+                double resolution) {
+  constexpr int kMostSteps = 500;
+  double inside = from;
+  double outside = from + step;
+  for (int i = 0; i < kMostSteps && score(outside, group) >= level; ++i) {
+    inside = outside;
+    outside += step;
+  }
+  while (std::abs(outside - inside) > resolution) {
+    const double middle = 0.5 * (inside + outside);
+    (score(middle, group) >= level ? inside : outside) = middle;
+  }
+  return 0.5 * (inside + outside);
+}
+
+// The middle of the peak a little below its top: between two readings of sampled power the top
+// itself is flat.
+Peak middle_of_peak(const Score& score, int group, double low, double high, double resolution) {
+  constexpr double kBelowTop = 0.9;
+  const Peak top = golden(score, group, low, high, resolution);
+  if (top.score <= 0.0) return top;
+  const double step = 0.5 * (high - low);
+  const double level = kBelowTop * top.score;
+  const double left = falls_at(score, group, top.offset_s, -step, level, resolution);
+  const double right = falls_at(score, group, top.offset_s, step, level, resolution);
+  return {0.5 * (left + right), top.score};
+}
+
 struct Scan {
   std::vector<Peak> maxima;  // best first
   double lobe_low = 0.0;     // around the best: where the score has fallen to half
@@ -103,7 +133,7 @@ double jackknife_s(const Score& score, std::size_t n_groups, double low, double 
   if (n_groups < 4) return 0.0;
   std::vector<double> offsets;
   for (std::size_t g = 0; g < n_groups; ++g) {
-    offsets.push_back(golden(score, static_cast<int>(g), low, high, resolution).offset_s);
+    offsets.push_back(middle_of_peak(score, static_cast<int>(g), low, high, resolution).offset_s);
   }
   double mean = 0.0;
   for (const double offset : offsets) mean += offset / static_cast<double>(n_groups);
@@ -153,7 +183,7 @@ ClockOffset estimate(const Search& search) {
   }
   const double low = found.maxima.front().offset_s - search.coarse_s;
   const double high = found.maxima.front().offset_s + search.coarse_s;
-  const Peak peak = golden(search.score, -1, low, high, resolution);
+  const Peak peak = middle_of_peak(search.score, -1, low, high, resolution);
   result.offset_s = peak.offset_s;
   result.correlation = peak.score;
   double other_s = 0.0;
@@ -289,7 +319,7 @@ void estimate_drift(const PowerTrace& trace, const std::vector<Span>& spans, dou
     const double low = result.offset_s - reach_s;
     const double high = result.offset_s + reach_s;
     const double scatter_s = jackknife_s(score, n_groups, low, high, resolution);
-    return Half{golden(score, -1, low, high, resolution).offset_s,
+    return Half{middle_of_peak(score, -1, low, high, resolution).offset_s,
                 std::hypot(scatter_s, trace.interval_s() / std::sqrt(12.0)),
                 0.5 * (half.front().begin_s + half.back().end_s)};
   };
