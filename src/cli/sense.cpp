@@ -9,6 +9,9 @@ void add_sense(CLI::App& app, Invocation& invocation) {
   add_sense_list(*sense, invocation);
   add_sense_read(*sense, invocation);
   add_sense_watch(*sense, invocation);
+  add_sense_record(*sense, invocation);
+  add_sense_replay(*sense, invocation);
+  add_sense_align(*sense, invocation);
 }
 
 }  // namespace wattle::cli

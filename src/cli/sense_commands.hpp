@@ -8,5 +8,8 @@ namespace wattle::cli {
 void add_sense_list(CLI::App& sense, Invocation& invocation);
 void add_sense_read(CLI::App& sense, Invocation& invocation);
 void add_sense_watch(CLI::App& sense, Invocation& invocation);
+void add_sense_record(CLI::App& sense, Invocation& invocation);
+void add_sense_replay(CLI::App& sense, Invocation& invocation);
+void add_sense_align(CLI::App& sense, Invocation& invocation);
 
 }  // namespace wattle::cli

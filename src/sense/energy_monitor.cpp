@@ -164,6 +164,10 @@ GaugeSpan EnergyMonitor::gauge_between(std::size_t index, std::int64_t from_ns,
   return gauges_[index].series.between(from_ns, to_ns);
 }
 
+void EnergyMonitor::sample(std::size_t sensor) {
+  on_callers_time([this, sensor] { read(channels_[sensor]); });
+}
+
 // One lock for time, reading and mark: however long another thread holds this one up, the mark
 // stands beside its own reading.
 Mark EnergyMonitor::begin() {

@@ -60,6 +60,9 @@ class EnergyMonitor {
   // Reads those whose time has come, and says when the next is due: what the sampling thread does.
   // However long a reading takes, what was missed is not made up for in a burst.
   std::int64_t sample_due();
+  // Reads one sensor now (an index into infos()), on the calling thread: a log's readings come one
+  // by one (replay.hpp).
+  void sample(std::size_t sensor);
   // Opens: reads, then takes the time, so that reading is not inside the window.
   [[nodiscard]] Mark begin();
   // Closes: takes the time, then reads.

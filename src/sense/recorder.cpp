@@ -1,0 +1,163 @@
+#include "sense/recorder.hpp"
+
+#include <time.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "sense/log_time.hpp"
+
+namespace wattle::sense {
+namespace {
+
+constexpr double kNs = 1e-9;
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kFlushNs = kSecondNs / 2;  // so that a second is kept even when held up
+constexpr std::size_t kCurvePoints = 512;
+
+std::int64_t thread_cpu_ns() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<std::int64_t>(t.tv_sec) * kSecondNs + t.tv_nsec;
+}
+
+double rate_of(const SensorInfo& info, double wanted_hz) {
+  const double fastest = info.update_period_s > 0.0 ? 1.0 / info.update_period_s : 1000.0;
+  return std::max(0.01, std::min(wanted_hz > 0.0 ? wanted_hz : info.default_rate_hz, fastest));
+}
+
+// Held up for more than a period: what was missed is not made up for in a burst.
+std::int64_t next_due(std::int64_t due_ns, std::int64_t period_ns, std::int64_t now_ns) {
+  return due_ns + period_ns > now_ns ? due_ns + period_ns : now_ns + period_ns;
+}
+
+}  // namespace
+
+Recorder::Recorder(Inventory inventory, GaugeInventory gauges, Clock& clock, LogWriter& writer,
+                   const RecorderOptions& options)
+    : clock_(clock), writer_(writer), unavailable_(std::move(inventory.unavailable)) {
+  total_ = choose_total(infos(inventory), unavailable_);
+  start_ns_ = flushed_ns_ = clock.monotonic_ns();
+  for (auto& sensor : inventory.sensors) {
+    SensorInfo info = sensor->info();
+    info.default_rate_hz = rate_of(info, options.rate_hz);
+    EnergyCurve curve(info, info.default_rate_hz, kCurvePoints);
+    const auto period_ns = static_cast<std::int64_t>(1e9 / info.default_rate_hz);
+    sensors_.push_back(
+        {std::move(sensor), std::move(info), std::move(curve), period_ns, start_ns_, {}, false});
+  }
+  for (auto& gauge : gauges.gauges) {
+    const double own_hz = gauge->info().default_rate_hz;
+    const double rate_hz = std::clamp(
+        options.rate_hz > 0.0 ? std::min(options.rate_hz, own_hz) : own_hz, 0.01, 1000.0);
+    gauges_.push_back({std::move(gauge), static_cast<std::int64_t>(1e9 / rate_hz), start_ns_, {}});
+  }
+  for (Unavailable& missing : gauges.unavailable) unavailable_.push_back(std::move(missing));
+}
+
+Status Recorder::begin(const std::string& host, const std::string& version) {
+  LogHeader header;
+  for (const Sensor& sensor : sensors_) header.sensors.push_back(sensor.info);
+  for (const GaugeChannel& channel : gauges_) {
+    header.gauges.push_back(channel.gauge->info());
+    header.gauges.back().default_rate_hz = 1e9 / static_cast<double>(channel.period_ns);
+  }
+  header.total = total_;
+  header.unavailable = unavailable_;
+  header.host = host;
+  header.wattle = version;
+  start_ns_ = clock_.monotonic_ns();
+  start_cpu_ns_ = thread_cpu_ns();
+  return writer_.header(header);
+}
+
+Status Recorder::write(const std::string& id, const char* quantity, std::int64_t t_ns,
+                       std::optional<double> value, const std::string& reason) {
+  const std::int64_t now_ns = clock_.monotonic_ns();
+  const std::int64_t wall_ns = clock_.wall_ns() - (now_ns - t_ns);
+  return writer_.row({t_ns, wall_ns, id, quantity, value, reason});
+}
+
+Status Recorder::read(Sensor& sensor) {
+  auto reading = sensor.sensor->read();
+  if (!reading) {
+    const std::string reason = reading.error().what;
+    sensor.curve.add_failure(reason);
+    if (std::exchange(sensor.failing, reason) == reason) return {};
+    return write(sensor.info.id, sensor.is_energy ? "energy_j" : "power_w", clock_.monotonic_ns(),
+                 std::nullopt, reason);
+  }
+  sensor.failing.clear();
+  sensor.is_energy = reading->energy_j.has_value();
+  sensor.curve.add(*reading);
+  return write(sensor.info.id, sensor.is_energy ? "energy_j" : "power_w", reading->t_ns,
+               sensor.is_energy ? reading->energy_j : reading->power_w,
+               reading->lost.value_or(std::string()));
+}
+
+Status Recorder::read(GaugeChannel& channel) {
+  const auto reading = channel.gauge->read();
+  const GaugeInfo& info = channel.gauge->info();
+  const char* quantity = quantity_name(info.quantity);
+  if (!reading) {
+    const std::string& reason = reading.error().what;
+    if (std::exchange(channel.failing, reason) == reason) return {};
+    return write(info.id, quantity, clock_.monotonic_ns(), std::nullopt, reason);
+  }
+  channel.failing.clear();
+  return write(info.id, quantity, reading->t_ns, reading->value, {});
+}
+
+Result<std::int64_t> Recorder::step() {
+  std::int64_t next_ns = flushed_ns_ + kFlushNs;
+  const auto go_on = [&](auto& channel) -> Status {
+    const std::int64_t now_ns = clock_.monotonic_ns();
+    if (channel.due_ns <= now_ns) {
+      WATTLE_CHECK(read(channel));
+      channel.due_ns = next_due(channel.due_ns, channel.period_ns, now_ns);
+    }
+    next_ns = std::min(next_ns, channel.due_ns);
+    return {};
+  };
+  for (Sensor& sensor : sensors_) WATTLE_CHECK(go_on(sensor));
+  for (GaugeChannel& gauge : gauges_) WATTLE_CHECK(go_on(gauge));
+  const std::int64_t now_ns = clock_.monotonic_ns();
+  if (now_ns - flushed_ns_ >= kFlushNs) {
+    WATTLE_CHECK(writer_.flush());
+    flushed_ns_ = now_ns;
+  }
+  return next_ns;
+}
+
+Status Recorder::finish() {
+  const std::int64_t now_ns = clock_.monotonic_ns();
+  return writer_.trailer(
+      {{"end", wall_time_us(clock_.wall_ns())},
+       {"rows", writer_.rows()},
+       {"cpu_seconds", static_cast<double>(thread_cpu_ns() - start_cpu_ns_) * kNs},
+       {"wall_seconds", static_cast<double>(now_ns - start_ns_) * kNs}});
+}
+
+std::optional<double> Recorder::power_w() const {
+  if (total_.members.empty()) return std::nullopt;
+  double power_w = 0.0;
+  for (const std::size_t i : total_.members) {
+    const EnergyCurve& curve = sensors_[i].curve;
+    const auto newest_ns = curve.newest_ns();
+    if (!newest_ns || !sensors_[i].failing.empty()) return std::nullopt;
+    const std::int64_t from_ns = std::max(*curve.oldest_ns(), *newest_ns - kSecondNs);
+    const CurveState a = curve.at(from_ns);
+    const CurveState b = curve.at(*newest_ns);
+    if (!a.known || !b.known || a.epoch != b.epoch || from_ns == *newest_ns) return std::nullopt;
+    power_w += (b.energy_j - a.energy_j) / (static_cast<double>(*newest_ns - from_ns) * kNs);
+  }
+  return power_w;
+}
+
+double Recorder::cost() const {
+  const auto wall_ns = clock_.monotonic_ns() - start_ns_;
+  if (wall_ns <= 0) return 0.0;
+  return static_cast<double>(thread_cpu_ns() - start_cpu_ns_) / static_cast<double>(wall_ns);
+}
+
+}  // namespace wattle::sense
