@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <system_error>
 #include <utility>
 
@@ -36,14 +37,23 @@ Status check_ownership(const std::filesystem::path& folder) {
               "Name a new folder: what is in this one will not be touched.");
 }
 
-Status write_all(int fd, std::string_view text) {
+int write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t n = ::write(fd, text.data(), text.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail_errno(errno, "write");
+    if (n < 0) return errno;
     text.remove_prefix(static_cast<std::size_t>(n));
   }
-  return {};
+  return 0;
+}
+
+// As atomic as a rename over the target; but ext4 writes a renamed file to the disk at once, and
+// waits for that, many times a second. An exchanged one it does not.
+int take_place(const std::filesystem::path& temporary, const std::filesystem::path& target) {
+  if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0) {
+    return 0;
+  }
+  return ::rename(temporary.c_str(), target.c_str()) == 0 ? 0 : errno;
 }
 
 }  // namespace
@@ -61,9 +71,8 @@ Result<VirtualTree> VirtualTree::claim(const std::filesystem::path& folder) {
                 "End it first, or name another folder.");
   }
   if (status.st_size == 0) {
-    if (auto written = write_all(fd, kMarkerText); !written) {
-      return fail(written.error().code, "cannot write " + marker.string() + ": no room",
-                  written.error().remedy);
+    if (const int error_number = write_all(fd, kMarkerText); error_number != 0) {
+      return fail_errno(error_number, "cannot write " + marker.string());
     }
   }
   WATTLE_CHECK(tree.clear());
@@ -94,20 +103,16 @@ Status VirtualTree::replace(const std::string& path, std::string_view text, unsi
   const auto target = root_.resolve(path);
   const auto temporary = root_.resolve(kTemporary);
   const std::string what = "cannot write " + target.string();
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-                        static_cast<mode_t>(mode));
-  if (fd < 0) return fail_errno(errno, what);
-  auto written = write_all(fd, text);
-  int error_number = 0;
-  if (mode != 0644 && ::fchmod(fd, static_cast<mode_t>(mode)) != 0) error_number = errno;
-  if (::close(fd) != 0) error_number = errno;
-  if (written && error_number == 0 && ::rename(temporary.c_str(), target.c_str()) == 0) return {};
-  if (written && error_number == 0) error_number = errno;
   ::unlink(temporary.c_str());
-  if (!written) {
-    return fail(written.error().code, what + ": " + written.error().what, written.error().remedy);
-  }
-  return fail_errno(error_number, what);
+  const int fd =
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, static_cast<mode_t>(mode));
+  if (fd < 0) return fail_errno(errno, what);
+  int error_number = write_all(fd, text);
+  if (::close(fd) != 0 && error_number == 0) error_number = errno;
+  if (error_number == 0) error_number = take_place(temporary, target);
+  ::unlink(temporary.c_str());
+  if (error_number != 0) return fail_errno(error_number, what);
+  return {};
 }
 
 Status VirtualTree::write(const std::string& path, std::string_view text) {
