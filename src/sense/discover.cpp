@@ -5,6 +5,8 @@
 #include "sense/ina.hpp"
 #include "sense/meter_csv.hpp"
 #include "sense/pmic.hpp"
+#include "sense/nvml_power.hpp"
+#include "sense/perf_energy.hpp"
 #include "sense/rapl.hpp"
 #include "sense/tegrastats.hpp"
 #include "sense/utilisation_model.hpp"
@@ -20,6 +22,9 @@ Inventory discover(const FsRoot& root, const Clock& clock, const DiscoverOptions
   discover_hwmon(root, clock, inventory);
   discover_pmic(root, clock, inventory);
   discover_batteries(root, clock, inventory);
+  const auto perf = root.root() == "/" ? system_perf_events() : nullptr;
+  discover_perf_energy(root, clock, perf.get(), inventory);
+  discover_nvml_power(root, clock, options.nvml_library, inventory);
   discover_utilisation_model(root, clock, options.model, inventory);
   return inventory;
 }

@@ -22,6 +22,8 @@ const char* quantity_name(Quantity quantity) {
       return "throttled";
     case Quantity::throttle_count:
       return "throttle_count";
+    case Quantity::was_throttled:
+      return "was_throttled";
     case Quantity::charge:
       return "charge";
   }

@@ -3,6 +3,7 @@
 // number at a time; as with power, what cannot be read is an Error with a remedy, never 0.
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ enum class Quantity {
   fan_duty,        // [0, 1]
   throttled,       // 1: held back now (by heat, power or current), else 0
   throttle_count,  // events since the machine started
+  was_throttled,   // 1: held back at some time since the machine started, else 0
   charge,          // [0, 1] of a battery
 };
 [[nodiscard]] const char* quantity_name(Quantity quantity);  // "temperature_c"
@@ -53,6 +55,9 @@ class Gauge {
  public:
   virtual ~Gauge() = default;
   [[nodiscard]] virtual const GaugeInfo& info() const = 0;
+  // A utilisation compares with the reading before; where less than a tick of the clock it is
+  // counted in has passed since then, the value is still that reading's. After a failed reading the
+  // next one only begins the interval: `unavailable`.
   virtual Result<GaugeReading> read() = 0;
 };
 
@@ -63,6 +68,8 @@ struct GaugeInventory {
 
 struct GaugeOptions {
   int pid = 0;  // whose memory and processor time; 0: this process
+  // The library to load for NVML; empty: libnvidia-ml.so.1, and only where the root is "/".
+  std::filesystem::path nvml_library;
 };
 
 // Everything there is below `root`, each read once. `clock` must outlive the gauges.

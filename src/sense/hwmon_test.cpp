@@ -94,7 +94,7 @@ TEST(Hwmon, SaysWhyThereIsNothingToRead) {
   const TestBoard laptop("intel-laptop");
   const Inventory chips = hwmon_of(laptop, clock);
   ASSERT_EQ(chips.unavailable.size(), 1U);
-  EXPECT_EQ(chips.unavailable[0].reason, "none of the 2 hwmon chips measures power or energy");
+  EXPECT_EQ(chips.unavailable[0].reason, "none of the 4 hwmon chips measures power or energy");
   const TestBoard guest("virtual-machine");
   EXPECT_NE(hwmon_of(guest, clock).unavailable.at(0).reason.find("virtual machine"),
             std::string::npos);

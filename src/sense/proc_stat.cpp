@@ -1,5 +1,6 @@
 #include "sense/proc_stat.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
@@ -9,7 +10,8 @@
 namespace wattle::sense {
 namespace {
 
-constexpr std::size_t kUser = 0, kNice = 1, kSystem = 2, kIrq = 5, kSoftirq = 6, kFields = 7;
+constexpr std::size_t kUser = 0, kNice = 1, kSystem = 2, kIdle = 3, kIowait = 4, kIrq = 5,
+                      kSoftirq = 6, kSteal = 7, kFields = 8;
 
 // The first numbers of a line "cpu  1 2 3 …"; older kernels have at least four.
 std::optional<std::array<std::uint64_t, kFields>> numbers_of(std::string_view line) {
@@ -31,7 +33,44 @@ std::optional<std::array<std::uint64_t, kFields>> numbers_of(std::string_view li
   return values;
 }
 
+// -1 for "cpu", N for "cpuN".
+std::optional<int> core_of(std::string_view line) {
+  constexpr std::size_t kPrefix = 3;
+  const std::string_view digits = line.substr(kPrefix, line.find(' ') - kPrefix);
+  if (digits.empty()) return kAllCores;
+  int core = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), core);
+  if (error != std::errc{} || end != digits.data() + digits.size() || core < 0) return std::nullopt;
+  return core;
+}
+
 }  // namespace
+
+Result<std::map<int, CoreTimes>> parse_core_times(std::string_view text, std::string_view source) {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 60;  // sums of eight stay in 64 bits
+  std::map<int, CoreTimes> cores;
+  while (text.starts_with("cpu")) {
+    const auto end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const auto core = core_of(line);
+    const auto values = numbers_of(line);
+    const bool fits = values && std::all_of(values->begin(), values->end(),
+                                            [](std::uint64_t v) { return v < kMost; });
+    if (!core || !fits) {
+      return fail(ErrorCode::invalid_format, "expected a line 'cpu <numbers>' in " +
+                                                 std::string(source) + ", found '" +
+                                                 std::string(line.substr(0, 40)) + "'");
+    }
+    const auto& v = *values;
+    cores[*core] = {v[kUser] + v[kNice] + v[kSystem] + v[kIrq] + v[kSoftirq], v[kIdle] + v[kSteal],
+                    v[kIowait]};
+  }
+  if (!cores.contains(kAllCores)) {
+    return fail(ErrorCode::invalid_format, "no line 'cpu' in " + std::string(source));
+  }
+  return cores;
+}
 
 Result<CpuTimes> parse_proc_stat(std::string_view text, std::string_view source) {
   const auto bad = [&](std::string_view line) {
