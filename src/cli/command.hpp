@@ -25,6 +25,7 @@ struct Invocation {
 // Prints "wattle: <message>" on standard error and gives the exit code of the error.
 int report(const Error& error);
 
+void add_actuate(CLI::App& app, Invocation& invocation);
 void add_inspect(CLI::App& app, Invocation& invocation);
 void add_lab(CLI::App& app, Invocation& invocation);
 void add_batch(CLI::App& app, Invocation& invocation);

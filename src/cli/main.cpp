@@ -41,6 +41,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::help);
   Invocation invocation;
+  add_actuate(app, invocation);
   add_batch(app, invocation);
   add_bench(app, invocation);
   add_chat(app, invocation);
