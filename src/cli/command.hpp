@@ -41,5 +41,6 @@ void add_synth(CLI::App& app, Invocation& invocation);
 void add_template(CLI::App& app, Invocation& invocation);
 void add_tokenize(CLI::App& app, Invocation& invocation);
 void add_train(CLI::App& app, Invocation& invocation);
+void add_virtual_device(CLI::App& app, Invocation& invocation);
 
 }  // namespace wattle::cli

@@ -57,6 +57,7 @@ int run(int argc, char** argv) {
   add_template(app, invocation);
   add_tokenize(app, invocation);
   add_train(app, invocation);
+  add_virtual_device(app, invocation);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
