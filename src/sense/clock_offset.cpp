@@ -63,10 +63,10 @@ Peak golden(const Score& score, int group, double low, double high, double resol
 // Where the score has fallen to a level, going from `from` in steps.
 double falls_at(const Score& score, int group, double from, double step, double level,
                 double resolution) {
-  constexpr int kMostSteps = 500;
+  constexpr int kFarthest = 500;
   double inside = from;
   double outside = from + step;
-  for (int i = 0; i < kMostSteps && score(outside, group) >= level; ++i) {
+  for (int i = 0; i < kFarthest && score(outside, group) >= level; ++i) {
     inside = outside;
     outside += step;
   }
