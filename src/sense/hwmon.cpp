@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "sense/counter.hpp"
+#include "sense/ina.hpp"
 #include "sense/machine.hpp"
 
 namespace wattle::sense {
@@ -159,6 +160,7 @@ std::vector<Channel> channels_of(const FsRoot& root, const std::string& folder,
   base.folder = folder;
   base.chip = text_or_empty(root, folder + "/name");
   if (base.chip.empty()) base.chip = "unnamed";
+  if (root.exists("/sys/class/power_supply/" + base.chip)) return {};
   std::error_code ignored;
   base.device =
       std::filesystem::read_symlink(root.resolve(folder + "/device"), ignored).filename().string();
@@ -226,6 +228,7 @@ void discover_hwmon(const FsRoot& root, const Clock& clock, Inventory& inventory
   std::vector<Channel> channels;
   for (const std::string& chip : chips.value_or(std::vector<std::string>{})) {
     const std::string folder = std::string(kFolder) + "/" + chip;
+    if (is_board_ina(root, folder)) continue;  // listed there, by rails
     const auto names = root.list(folder);
     if (!names) {
       inventory.unavailable.push_back(
@@ -236,6 +239,8 @@ void discover_hwmon(const FsRoot& root, const Clock& clock, Inventory& inventory
       channels.push_back(std::move(channel));
   }
   if (channels.empty()) {
+    const auto by_ina = [](const auto& sensor) { return sensor->info().group == kInaGroup; };
+    if (std::any_of(inventory.sensors.begin(), inventory.sensors.end(), by_ina)) return;
     inventory.unavailable.push_back(nothing_here(root, chips ? chips->size() : 0));
     return;
   }

@@ -76,6 +76,7 @@ struct Unavailable {
   std::string source;  // path
   std::string reason;
   std::string remedy;  // may be empty
+  bool board_total = false;  // would be one of those that together are the whole board
 };
 
 }  // namespace wattle::sense
