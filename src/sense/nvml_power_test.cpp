@@ -68,6 +68,16 @@ TEST(NvmlPower, AGpuThatDisappearsMidRunIsAnErrorAndItsReturnStartsAfresh) {
   EXPECT_TRUE(gpu.read()->lost);
 }
 
+TEST(NvmlPower, TheCardIsPartOfTheMachinesTotal) {
+  const FakeNvml fake;
+  const TestBoard board("dual-package-server");
+  const FakeClock clock;
+  const Inventory inventory = discover(board.root(), clock, {.nvml_library = FakeNvml::library()});
+  const TotalSet total = choose_total(infos(inventory), inventory.unavailable);
+  EXPECT_TRUE(total.id.starts_with("rapl:package-0+")) << total.id;
+  EXPECT_TRUE(total.id.ends_with("+nvml:0")) << total.id;
+}
+
 TEST(NvmlPower, SaysWhyThereIsNothing) {
   const FakeClock clock;
   const Inventory missing = nvml_of(clock, "/nonexistent.so");

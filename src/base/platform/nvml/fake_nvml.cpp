@@ -178,7 +178,8 @@ Return nvmlDeviceGetClockInfo(void* handle, int domain, unsigned* mhz) {
                                  : graphics_mhz(device);
   return kSuccess;
 }
-Return nvmlDeviceGetUtilizationRates(void* handle, unsigned* gpu_and_memory) {
+Return nvmlDeviceGetUtilizationRates(void* handle, void* rates) {
+  auto* const gpu_and_memory = static_cast<unsigned*>(rates);
   const Return refused =
       number_into(handle, "nvmlDeviceGetUtilizationRates", "utilisation", 25, &gpu_and_memory[0]);
   if (refused != kSuccess) return refused;
@@ -192,7 +193,8 @@ Return nvmlDeviceGetCurrentClocksThrottleReasons(void* handle, unsigned long lon
 Return nvmlDeviceGetFanSpeed(void* handle, unsigned* percent) {
   return number_into(handle, "nvmlDeviceGetFanSpeed", "fan_percent", 30, percent);
 }
-Return nvmlDeviceGetMemoryInfo(void* handle, unsigned long long* total_free_used) {
+Return nvmlDeviceGetMemoryInfo(void* handle, void* info) {
+  auto* const total_free_used = static_cast<unsigned long long*>(info);
   const Device device(handle);
   total_free_used[0] = device.number("memory_total", 8ULL << 30);
   total_free_used[2] = device.number("memory_used", 1ULL << 30);
@@ -219,7 +221,8 @@ struct FakeFieldValue {
   Return result;
   unsigned long long value;
 };
-Return nvmlDeviceGetFieldValues(void* handle, int count, FakeFieldValue* fields) {
+Return nvmlDeviceGetFieldValues(void* handle, int count, void* values) {
+  auto* const fields = static_cast<FakeFieldValue*>(values);
   constexpr unsigned kPowerInstant = 186;
   const Device device(handle);
   for (int i = 0; i < count; ++i) {

@@ -191,6 +191,13 @@ class Loaded {
 
 namespace {
 
+// Structures go as void *, because a function's type is checked by name (UBSan), and the library
+// has names of its own for them.
+template <class Struct>
+void* as_bytes(Struct& value) {
+  return &value;
+}
+
 Result<std::string> text_of(const Loaded& library, const std::string& what, const char* symbol,
                             Handle handle) {
   std::array<char, kTextBytes> text{};
@@ -287,7 +294,7 @@ Result<std::uint32_t> Device::power_instant_mw() const {
   field.field_id = kFieldPowerInstant;
   const int one = 1;
   const std::string what = "read the GPU's instantaneous power";
-  WATTLE_CHECK(library_->call(what, "nvmlDeviceGetFieldValues", handle_, one, &field));
+  WATTLE_CHECK(library_->call(what, "nvmlDeviceGetFieldValues", handle_, one, as_bytes(field)));
   if (field.result != kSuccess) return std::unexpected(error_of(field.result, what));
   return milliwatts(field);
 }
@@ -313,7 +320,7 @@ Result<std::uint32_t> Device::clock_mhz(ClockDomain domain) const {
 Result<Utilisation> Device::utilisation() const {
   UtilisationRates rates{};
   WATTLE_CHECK(library_->call("read the GPU's utilisation", "nvmlDeviceGetUtilizationRates",
-                              handle_, &rates));
+                              handle_, as_bytes(rates)));
   constexpr unsigned kAll = 100;
   if (rates.gpu > kAll || rates.memory > kAll) {
     return fail(ErrorCode::out_of_range,
@@ -339,7 +346,8 @@ Result<std::uint32_t> Device::fan_speed_percent() const {
 
 Result<Memory> Device::memory() const {
   MemoryInfo info{};
-  WATTLE_CHECK(library_->call("read the GPU's memory", "nvmlDeviceGetMemoryInfo", handle_, &info));
+  WATTLE_CHECK(
+      library_->call("read the GPU's memory", "nvmlDeviceGetMemoryInfo", handle_, as_bytes(info)));
   return Memory{info.total, info.free, info.used};
 }
 
