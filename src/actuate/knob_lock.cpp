@@ -55,7 +55,7 @@ mode_t mode_in(const std::filesystem::path& folder) {
 }  // namespace
 
 std::filesystem::path default_state_folder(const FsRoot& root) {
-  const std::filesystem::path system = root.resolve("/run/wattle");
+  std::filesystem::path system = root.resolve("/run/wattle");
   if (root.root() != "/") return system;
   std::error_code ignored;
   if (can_write(system) ||

@@ -19,9 +19,9 @@ constexpr double kChangeTimeout_s = 30.0;
 
 std::optional<int> whole(std::string_view digits) {
   int value = 0;
-  const char* const end = digits.data() + digits.size();
-  const auto [rest, error] = std::from_chars(digits.data(), end, value);
-  if (digits.empty() || error != std::errc{} || rest != end || value < 0) return {};
+  const auto [rest, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (digits.empty() || error != std::errc{} || rest != digits.data() + digits.size()) return {};
+  if (value < 0) return {};
   return value;
 }
 

@@ -27,6 +27,9 @@ const std::string kFan = "/sys/devices/platform/pwm-fan/hwmon/hwmon8";
 // An Orin whose files are written by sessions of this process, or of children of it.
 class Driven : public ::testing::Test {
  protected:
+  // Which is started at every discovery; only one test is about it.
+  Driven() { board_.remove("/usr/sbin/nvpmodel"); }
+
   [[nodiscard]] Session session(SessionOptions options = {}) const {
     return Session(board_.root(), discover(board_.root()), std::move(options));
   }
@@ -385,13 +388,28 @@ TEST_F(Driven, AKilledDriversKnobsArePutBackInReverse) {
   EXPECT_EQ(text("/sys/devices/system/cpu/cpu11/online"), "1");
 }
 
-TEST_F(Driven, ThePowerModeComesBack) {
+TEST(PowerMode, ComesBack) {
+  const TestBoard board("jetson-agx-orin-jp6");
+  const std::string file = "/var/lib/nvpmodel/status";
   {
-    Session driver = session();
+    Session driver(board.root(), discover(board.root()));
     ASSERT_TRUE(driver.set("nvpmodel", "MODE_30W"));
-    EXPECT_THAT(text("/var/lib/nvpmodel/status"), HasSubstr("pmode:0002"));
+    EXPECT_THAT(board.root().read_text(file).value(), HasSubstr("pmode:0002"));
   }
-  EXPECT_THAT(text("/var/lib/nvpmodel/status"), HasSubstr("pmode:0000"));
+  EXPECT_THAT(board.root().read_text(file).value(), HasSubstr("pmode:0000"));
+}
+
+TEST(PowerMode, ThatNeedsARebootLeavesNothingToRestore) {
+  const TestBoard board("jetson-agx-orin-jp6");
+  board.set("/etc/nvpmodel.reboot", "1\n");
+  {
+    Session driver(board.root(), discover(board.root()));
+    const auto outcome = driver.set("nvpmodel", "1");
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().code, ErrorCode::unsupported);
+  }
+  EXPECT_FALSE(board.root().exists("/run/wattle/nvpmodel.state"));
+  EXPECT_FALSE(board.root().exists("/rebooted"));
 }
 
 std::ptrdiff_t open_files() {
