@@ -33,17 +33,17 @@ bool has_clock(const FsRoot& root, const std::string& folder) {
 }  // namespace
 
 Result<std::string> find_gpu_devfreq(const FsRoot& root) {
-  const std::string thor = std::string(kClass) + "/gpu-gpc-0";
+  std::string thor = std::string(kClass) + "/gpu-gpc-0";
   if (has_clock(root, thor)) return thor;
   for (const std::string& name : root.list(kClass).value_or(std::vector<std::string>{})) {
-    const std::string folder = std::string(kClass) + "/" + name;
+    std::string folder = std::string(kClass) + "/" + name;
     if (is_gpu_node(root, folder) && has_clock(root, folder)) return folder;
   }
   for (const std::string parent :
        {"/sys/devices", "/sys/devices/platform", "/sys/devices/platform/bus@0"}) {
     for (const std::string& name : root.list(parent).value_or(std::vector<std::string>{})) {
       if (!is_gpu_device(name)) continue;
-      const std::string folder = parent + "/" + name + "/devfreq/" + name;
+      std::string folder = parent + "/" + name + "/devfreq/" + name;
       if (has_clock(root, folder)) return folder;
     }
   }

@@ -20,8 +20,8 @@ class FunctionGauge final : public Gauge {
     WATTLE_TRY(const std::optional<double> value, read_(before_ns));
     if (!value) {
       return fail(ErrorCode::unavailable,
-                  info_.id + " has no reading before this one to be compared with",
-                  "Read it again.");
+                  info_.id + ": no tick has been counted since the first reading",
+                  "Read it again later.");
     }
     return GaugeReading{before_ns + (clock_.monotonic_ns() - before_ns) / 2, *value};
   }
@@ -57,7 +57,7 @@ void GaugeCollector::refuse(const std::string& id, const std::string& source, co
 
 GaugeRead file_gauge(const FsRoot& root, const std::string& file, double unit, std::int64_t least,
                      std::int64_t most) {
-  return [root, file, unit, least, most](std::int64_t) -> Result<std::optional<double>> {
+  return [root, file, unit, least, most](std::int64_t) -> GaugeValue {
     const auto read = root.read_int(file);
     if (!read && read.error().code == ErrorCode::permission_denied) {
       return fail(read.error().code, read.error().what, "Run with sudo (docs/permissions.md).");

@@ -15,7 +15,8 @@ namespace wattle::sense {
 
 // The value at t_ns, in the unit of the quantity. Empty: this reading only begins an interval (of
 // utilisation), there is nothing to compare it with yet.
-using GaugeRead = std::function<Result<std::optional<double>>(std::int64_t t_ns)>;
+using GaugeValue = Result<std::optional<double>>;
+using GaugeRead = std::function<GaugeValue(std::int64_t t_ns)>;
 
 class GaugeCollector {
  public:

@@ -14,7 +14,7 @@ constexpr std::uint32_t kFull = 100;
 // A function of the device as a gauge, its number times `unit`.
 template <class Read>
 GaugeRead scaled(const nvml::Device& device, double unit, const Read& read) {
-  return [device, unit, read](std::int64_t) -> Result<std::optional<double>> {
+  return [device, unit, read](std::int64_t) -> GaugeValue {
     WATTLE_TRY(const auto value, read(device));
     return static_cast<double>(value) * unit;
   };
@@ -39,18 +39,16 @@ void discover_device(GaugeCollector& out, const nvml::Device& device) {
   offer("freq", "graphics clock", Quantity::frequency_hz,
         scaled(device, kHzPerMhz,
                [](const nvml::Device& d) { return d.clock_mhz(nvml::ClockDomain::graphics); }));
-  offer("util", "utilisation", Quantity::utilisation,
-        [device](std::int64_t) -> Result<std::optional<double>> {
-          WATTLE_TRY(const nvml::Utilisation part, device.utilisation());
-          return part.gpu;
-        });
-  offer("mem", "used memory", Quantity::memory_bytes,
-        [device](std::int64_t) -> Result<std::optional<double>> {
-          WATTLE_TRY(const nvml::Memory memory, device.memory());
-          return static_cast<double>(memory.used_bytes);
-        });
+  offer("util", "utilisation", Quantity::utilisation, [device](std::int64_t) -> GaugeValue {
+    WATTLE_TRY(const nvml::Utilisation part, device.utilisation());
+    return part.gpu;
+  });
+  offer("mem", "used memory", Quantity::memory_bytes, [device](std::int64_t) -> GaugeValue {
+    WATTLE_TRY(const nvml::Memory memory, device.memory());
+    return static_cast<double>(memory.used_bytes);
+  });
   offer("throttled", "held back by heat, power or current", Quantity::throttled,
-        [device](std::int64_t) -> Result<std::optional<double>> {
+        [device](std::int64_t) -> GaugeValue {
           WATTLE_TRY(const std::uint64_t bits, device.clocks_event_reasons());
           return (bits & nvml::event_reason::kHeldBack) != 0 ? 1.0 : 0.0;
         });

@@ -172,7 +172,8 @@ SensorInfo info_of(const Pmu& pmu, const Event& event, std::size_t i) {
 
 Unavailable refused(const FsRoot& root, const SensorInfo& info, const Error& error) {
   if (error.code != ErrorCode::permission_denied) {
-    return {info.id, info.source, error.what, error.remedy};
+    return {info.id, info.source, error.what,
+            "Read the same counters through powercap (docs/permissions.md)."};
   }
   const auto level = root.read_int(kParanoid);
   return {info.id, info.source,

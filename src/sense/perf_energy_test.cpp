@@ -163,6 +163,20 @@ TEST(PerfEnergy, BelowARecordedTreeItReadsNothingOfThisMachine) {
   EXPECT_TRUE(perf_of(guest, clock, &perf).unavailable.empty());
 }
 
+TEST(PerfEnergy, TheSystemCallItselfAnswersOrSaysWhyNot) {
+  // PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK: there on every machine, not allowed on every one.
+  constexpr std::uint32_t kSoftware = 1;
+  const auto events = system_perf_events();
+  const auto clock = events->open(kSoftware, 0, 0);
+  if (!clock) {
+    EXPECT_NE(clock.error().code, ErrorCode::internal);
+    EXPECT_NE(clock.error().what.find("core 0"), std::string::npos);
+    return;
+  }
+  const std::uint64_t first = (*clock)->read().value();
+  EXPECT_GE((*clock)->read().value(), first);
+}
+
 TEST(PerfEnergy, ParsesListsOfProcessors) {
   EXPECT_EQ(parse_cpu_list("0\n").value(), (std::vector<int>{0}));
   EXPECT_EQ(parse_cpu_list("0-2,8\n").value(), (std::vector<int>{0, 1, 2, 8}));

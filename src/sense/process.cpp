@@ -19,6 +19,11 @@ Result<ProcessStat> Process::stat() {
   const std::string file = folder_ + "/stat";
   const auto text = root_.read_text(file);
   if (!text && known_ && !root_.exists(folder_)) return std::unexpected(ended());
+  if (!text && text.error().code == ErrorCode::not_found) {
+    return fail(ErrorCode::not_found,
+                fmt::format("no {} below {}", scope_, root_.resolve("/proc").string()),
+                "Name a process that runs; a recorded tree has none.");
+  }
   if (!text) return std::unexpected(text.error());
   WATTLE_TRY(const ProcessStat now, parse_process_stat(*text, root_.resolve(file).string()));
   const bool other = known_ && now.start_ticks != start_ticks_;

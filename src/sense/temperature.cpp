@@ -20,9 +20,15 @@ constexpr std::int64_t kHottestMilli = 300'000;
 
 GaugeRead temperature(const FsRoot& root, const std::string& file) {
   const GaugeRead any = file_gauge(root, file, kMilli, kSwitchedOffMilli, kHottestMilli);
-  return [any,
-          path = root.resolve(file).string()](std::int64_t t_ns) -> Result<std::optional<double>> {
-    WATTLE_TRY(const std::optional<double> celsius, any(t_ns));
+  return [any, path = root.resolve(file).string()](std::int64_t t_ns) -> GaugeValue {
+    const auto celsius_or = any(t_ns);
+    if (!celsius_or) {
+      Error error = celsius_or.error();
+      if (error.remedy.empty())
+        error.remedy = "A part that is switched off gives an error or nothing.";
+      return std::unexpected(error);
+    }
+    const std::optional<double> celsius = *celsius_or;
     if (*celsius > static_cast<double>(kColdestMilli) * kMilli) return celsius;
     return fail(
         ErrorCode::unavailable,

@@ -164,7 +164,7 @@ void discover_cooling(GaugeCollector& out) {
     const std::string file = folder + "/cur_state";
     const GaugeRead state = file_gauge(out.root(), file, 1.0, 0, kMostStates);
     out.offer({"throttled:" + type, file, "cooling by " + type, Quantity::throttled, 1.0, {}},
-              [state](std::int64_t t_ns) -> Result<std::optional<double>> {
+              [state](std::int64_t t_ns) -> GaugeValue {
                 WATTLE_TRY(const std::optional<double> value, state(t_ns));
                 return *value > 0.0 ? 1.0 : 0.0;
               });

@@ -49,7 +49,7 @@ class SharedStat {
 
 GaugeRead core_gauge(const std::shared_ptr<SharedStat>& stat, int core) {
   const auto state = std::make_shared<CoreUtilisation>();
-  return [stat, core, state](std::int64_t t_ns) -> Result<std::optional<double>> {
+  return [stat, core, state](std::int64_t t_ns) -> GaugeValue {
     const auto& cores = stat->read(t_ns);
     if (cores && cores->contains(core)) return state->add(cores->at(core));
     state->forget();
@@ -64,7 +64,7 @@ GaugeRead core_gauge(const std::shared_ptr<SharedStat>& stat, int core) {
 GaugeRead process_gauge(const std::shared_ptr<SharedStat>& stat,
                         const std::shared_ptr<Process>& process) {
   const auto state = std::make_shared<ProcessUtilisation>();
-  return [stat, process, state](std::int64_t t_ns) -> Result<std::optional<double>> {
+  return [stat, process, state](std::int64_t t_ns) -> GaugeValue {
     const auto& cores = stat->read(t_ns);
     const auto now = process->stat();
     if (cores && now) {
