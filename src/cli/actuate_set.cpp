@@ -18,7 +18,8 @@ namespace wattle::cli {
 namespace {
 
 struct SetOptions : ActuateOptions {
-  std::vector<std::string> words;  // KNOB=VALUE … [COMMAND ARGUMENT …]
+  std::vector<std::string> words;    // KNOB=VALUE … [COMMAND ARGUMENT …]
+  std::vector<std::string> nothing;  // see add_actuate_set
   std::optional<double> seconds;
   bool hold = false;
   bool keep = false;
@@ -186,8 +187,13 @@ void add_actuate_set(CLI::App& actuate, Invocation& invocation) {
   add_actuate_options(*set, *options);
   set->add_option("KNOB=VALUE", options->words,
                   "Such as cpu.freq=1.2GHz, gpu.freq=min..816MHz, cpu.governor=performance, "
-                  "cpu.cores=4, fan.pwm=50%; then -- COMMAND ARGUMENTS")
+                  "cpu.cores=4, fan.pwm=50%")
       ->required();
+  // The option above takes these words too, in their order. This one is never filled: CLI11 leaves
+  // a subcommand at "--" unless a positional of it is still open.
+  set->add_option("COMMAND", options->nothing,
+                  "After --: what to run meanwhile, with its arguments")
+      ->expected(1, 1 << 20);
   set->add_flag("--hold", options->hold, "Hold until Ctrl-C");
   set->add_option("--for", options->seconds, "Hold for so many seconds")
       ->check(CLI::Range(0.0, 1e9));
