@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/board.hpp"
 #include "base/interrupt.hpp"
 #include "base/json.hpp"
 #include "base/text_table.hpp"
@@ -33,6 +34,7 @@ struct Listing {
   std::vector<Row> rows;
   std::vector<sense::Unavailable> unavailable;
   sense::TotalSet total;
+  std::string board;  // from the device tree; says so where it is simulated
 };
 
 // Watches every sensor for `seconds` and gives its mean power: a counter alone shows no power.
@@ -41,6 +43,7 @@ Listing look(const Options& options) {
   sense::Inventory inventory =
       sense::discover(FsRoot(options.root), clock, {.model = options.model});
   Listing listing;
+  listing.board = board_model(FsRoot(options.root));
   const auto all = sense::infos(inventory);
   listing.total = sense::choose_total(all, inventory.unavailable);
   listing.unavailable = std::move(inventory.unavailable);
@@ -95,10 +98,14 @@ Json to_json(const Listing& listing) {
              {"kind", sense::kind_name(listing.total.kind)},
              {"note", listing.total.note.empty() ? Json() : Json(listing.total.note)}};
   }
-  return {{"sensors", sensors}, {"total", total}, {"unavailable", missing}};
+  return {{"board", listing.board.empty() ? Json() : Json(listing.board)},
+          {"sensors", sensors},
+          {"total", total},
+          {"unavailable", missing}};
 }
 
 void print(const Listing& listing) {
+  if (!listing.board.empty()) fmt::print("{}\n\n", listing.board);
   using Align = TextTable::Align;
   if (listing.rows.empty()) {
     fmt::print("Nothing can be read here.\n");
