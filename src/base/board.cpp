@@ -119,6 +119,10 @@ Board board_of(const FsRoot& root) {
   return board_of(property(root, "compatible"), property(root, "model"));
 }
 
+bool is_simulated_board(const FsRoot& root) {
+  return board_model(root).find(kSimulatedBoard) != std::string::npos;
+}
+
 std::string board_model(const FsRoot& root) {
   const std::string model = property(root, "model");
   return std::string(trim(model.substr(0, model.find('\0'))));

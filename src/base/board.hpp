@@ -33,5 +33,9 @@ enum class Board {
 [[nodiscard]] Board board_of(const FsRoot& root);
 // "NVIDIA Jetson AGX Orin Developer Kit"; empty without a device tree.
 [[nodiscard]] std::string board_model(const FsRoot& root);
+// What stands in the model of a tree that no hardware is behind (`wattle virtual-device`): what its
+// sensors say is computed, not measured.
+inline constexpr std::string_view kSimulatedBoard = "(simulated by wattle)";
+[[nodiscard]] bool is_simulated_board(const FsRoot& root);
 
 }  // namespace wattle

@@ -42,7 +42,9 @@ void print_total(const SenseView& view) {
   if (view.total.members.empty()) return;
   fmt::print("\nEnergy figures here: {} ({}), scope {}.\n", view.total.id,
              sense::kind_name(view.total.kind), view.total.scope);
-  if (view.total.kind == sense::Kind::model) {
+  if (view.simulated) {
+    fmt::print("The board is simulated: nothing here is measured.\n");
+  } else if (view.total.kind == sense::Kind::model) {
     fmt::print("They are modelled from processor utilisation, not measured.\n");
   }
   if (!view.total.note.empty()) fmt::print("Note: {}.\n", view.total.note);
@@ -91,7 +93,8 @@ Json to_json(const SenseView& view, const std::vector<PowerRow>& rows) {
   for (std::size_t i = 0; i < view.monitor->gauge_infos().size(); ++i) {
     gauges.push_back(gauge_json(view, i));
   }
-  return {{"sensors", sensors},
+  return {{"board", view.board.empty() ? Json() : Json(view.board)},
+          {"sensors", sensors},
           {"total", total_json(view)},
           {"gauges", gauges},
           {"unavailable", unavailable_json(view.unavailable)},
@@ -110,6 +113,7 @@ Result<int> list(const Options& options) {
   if (options.json) {
     fmt::print("{}\n", dump_json(to_json(view, rows), 2));
   } else {
+    if (!view.board.empty()) fmt::print("{}\n\n", view.board);
     print_sensors(rows);
     print_total(view);
     print_gauges(view);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/board.hpp"
 #include "base/interrupt.hpp"
 #include "sense/discover.hpp"
 
@@ -18,6 +19,8 @@ Result<SenseView> open_view(const EnergyOptions& options, int pid, Clock& clock)
   sense::Inventory inventory = sense::discover(root, clock, discover_options(options));
   sense::GaugeInventory gauges = sense::discover_gauges(root, clock, {.pid = pid});
   SenseView view;
+  view.board = board_model(root);
+  view.simulated = is_simulated_board(root);
   const auto all = sense::infos(inventory);
   view.total = sense::choose_total(all, inventory.unavailable);
   view.unavailable = std::move(inventory.unavailable);
@@ -122,6 +125,7 @@ Json total_json(const SenseView& view) {
   return {{"id", view.total.id},
           {"scope", view.total.scope},
           {"kind", sense::kind_name(view.total.kind)},
+          {"simulated", view.simulated},
           {"note", view.total.note.empty() ? Json() : Json(view.total.note)}};
 }
 

@@ -19,6 +19,8 @@ namespace wattle::cli {
 struct SenseView {
   std::unique_ptr<sense::EnergyMonitor> monitor;
   sense::TotalSet total;
+  bool simulated = false;
+  std::string board;  // its name in the device tree, which says so where it is simulated; or empty
   std::vector<sense::Unavailable> unavailable;  // sensors
   std::vector<sense::Unavailable> unavailable_gauges;
 };

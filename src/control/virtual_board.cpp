@@ -11,7 +11,8 @@ namespace {
 using namespace std::string_literals;
 
 // Each text of the device tree ends in a NUL.
-const std::string kModel = "NVIDIA Jetson AGX Orin Developer Kit (simulated by wattle)\0"s;
+const std::string kModel =
+    "NVIDIA Jetson AGX Orin Developer Kit " + std::string(kSimulatedBoard) + "\0"s;
 const std::string kCompatible =
     "nvidia,p3737-0000+p3701-0005\0nvidia,p3701-0005\0nvidia,tegra234\0"s;
 

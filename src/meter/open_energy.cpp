@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/board.hpp"
 #include "meter/conditions.hpp"
 #include "sense/discover.hpp"
 
@@ -48,6 +49,10 @@ Result<OpenEnergy> open_energy(const MeterOptions& options, Clock& clock) {
   }
   open.source = EnergySource{total.id, sense::kind_name(total.kind), total.scope};
   open.note = total.note;
+  if (is_simulated_board(options.root)) {
+    open.source->kind = sense::kind_name(sense::Kind::model);
+    open.source->scope += ", of a simulated board";
+  }
   open.monitor = std::make_unique<sense::EnergyMonitor>(
       take(inventory, total), clock, sense::MonitorOptions{.rate_hz = options.sample_rate_hz},
       condition_gauges(sense::discover_gauges(options.root, clock)));

@@ -89,6 +89,7 @@ class VirtualDevice : public ::testing::Test {
         run_wattle({"sense", "list", "--json", "--seconds", "0.3", "--root", device_});
     EXPECT_EQ(list.exit_code, 0) << list.err;
     const Json json = parse_json(list.out, "sense list").value_or(Json());
+    EXPECT_NE(list.out.find("(simulated by wattle)"), std::string::npos) << list.out;
     double watts = 0.0;
     int n_members = 0;
     for (const Json& sensor : json["sensors"]) {
