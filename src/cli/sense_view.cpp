@@ -76,6 +76,7 @@ std::string gauge_text(Quantity quantity, double value) {
       return value >= 1e9 ? fmt::format("{:.2f} GB", value / 1e9)
                           : fmt::format("{:.1f} MB", value / 1e6);
     case Quantity::throttled:
+    case Quantity::was_throttled:
       return value > 0.0 ? "yes" : "no";
     case Quantity::fan_rpm:
       return fmt::format("{:.0f} rpm", value);

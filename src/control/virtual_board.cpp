@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include "base/board.hpp"
+
 namespace wattle::control {
 namespace {
 
