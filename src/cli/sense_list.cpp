@@ -18,8 +18,7 @@ namespace {
 struct Options {
   std::string root = "/";
   double seconds = 0.5;
-  double model_idle_w = sense::ModelOptions{}.idle_w;
-  double model_max_w = sense::ModelOptions{}.max_w;
+  sense::ModelOptions model;
   bool json = false;
 };
 
@@ -39,8 +38,8 @@ struct Listing {
 // Watches every sensor for `seconds` and gives its mean power: a counter alone shows no power.
 Listing look(const Options& options) {
   SystemClock clock;
-  sense::Inventory inventory = sense::discover(
-      FsRoot(options.root), clock, {.model = {options.model_idle_w, options.model_max_w}});
+  sense::Inventory inventory =
+      sense::discover(FsRoot(options.root), clock, {.model = options.model});
   Listing listing;
   const auto all = sense::infos(inventory);
   listing.total = sense::choose_total(all, inventory.unavailable);
@@ -161,10 +160,10 @@ void add_sense_list(CLI::App& sense, Invocation& invocation) {
   list->add_option("--seconds", options->seconds, "How long to watch for the present power")
       ->capture_default_str()
       ->check(CLI::Range(0.05, 60.0));
-  list->add_option("--model-idle-w", options->model_idle_w, "Utilisation model: watts when idle")
-      ->capture_default_str();
-  list->add_option("--model-max-w", options->model_max_w, "Utilisation model: watts at full load")
-      ->capture_default_str();
+  list->add_option("--model-idle-w", options->model.idle_w,
+                   "Utilisation model: watts when idle (5)");
+  list->add_option("--model-max-w", options->model.max_w,
+                   "Utilisation model: watts at full load (15; Jetson Nano 10)");
   list->add_flag("--json", options->json, "Print JSON");
   list->footer(
       "Example: wattle sense list\n         wattle sense list --root /host --json\n"

@@ -31,9 +31,9 @@ struct MeterOptions {
   double idle_power_w_hint = 0.0;  // 0: measure the baseline
   bool energy = true;              // false: times only
   double sample_rate_hz = 0.0;     // 0: each sensor's own default; never faster than it updates
-  // The utilisation model's ends, used only where nothing can be measured.
-  double model_idle_w = 5.0;
-  double model_max_w = 15.0;
+  // The utilisation model's ends, used only where nothing can be measured. Empty: the board's.
+  std::optional<double> model_idle_w;
+  std::optional<double> model_max_w;
   // Measured on this machine in the same run; 0: unknown, and mbu/mfu stay empty.
   double peak_bytes_per_s = 0.0;
   double peak_flops_per_s = 0.0;

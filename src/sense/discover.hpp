@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,16 +19,19 @@ struct Inventory {
   std::vector<Unavailable> unavailable;
 };
 
+// The ends of the utilisation model; empty: the board's usual ones (utilisation_model.hpp).
 struct ModelOptions {
-  double idle_w = 5.0;
-  double max_w = 15.0;
+  std::optional<double> idle_w;
+  std::optional<double> max_w;
 };
 
 struct DiscoverOptions {
   ModelOptions model;
-  // A log that a running tegrastats writes; empty: it is started where it is installed.
+  // A log that a running tegrastats writes; empty: it is started where it is installed and the
+  // rails cannot be read directly. Like meter_csv taken as it is, not below the root: the user
+  // named it.
   std::filesystem::path tegrastats_log;
-  // A CSV file that an external power meter goes on writing (docs/measurement.md).
+  // A CSV file that an external power meter goes on writing (docs/formats/meter-csv.md).
   std::filesystem::path meter_csv;
   // The library to load for NVML; empty: libnvidia-ml.so.1, and only where the root is "/".
   std::filesystem::path nvml_library;

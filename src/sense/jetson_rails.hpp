@@ -1,8 +1,9 @@
 #pragma once
-// What the rails of the Jetson boards feed, and which of them together are the board. The labels
-// that occur together tell the boards apart; INA3221 and tegrastats use the same ones. Sources:
-// NVIDIA, Jetson Linux Developer Guide, "Software-Based Power Consumption Modeling" (rails of each
-// module); that VIN_SYS_5V0 of the AGX Orin contains VDDQ_VDD2_1V8AO is in the same guide.
+// What the rails of the Jetson boards feed, and which of them together are the board
+// (docs/measurement.md). The labels that occur together tell the boards apart; INA3221 and
+// tegrastats use the same ones. NVIDIA's Jetson Linux Developer Guide lists the rails of each
+// module. VIN_SYS_5V0 of the AGX Orin contains VDDQ_VDD2_1V8AO: on one board adding it counted 1.27
+// W of 22.8 W twice. What lies inside VDD_MUX of the TX2 is taken from the names of its rails.
 
 #include <string>
 #include <vector>

@@ -39,18 +39,21 @@ std::optional<double> value_of(std::string_view text, char unit) {
 }
 
 struct Sample {
+  int number = 0;  // of the run
   std::int64_t t_ns = 0;
   double sum_w = 0.0;
 };
 
-// One run of the program for both sensors.
+// One run of the program for both sensors; a reading at a phase's boundary is never an old one.
 class PmicFeed {
  public:
   PmicFeed(FsRoot root, const Clock& clock) : root_(std::move(root)), clock_(clock) {}
 
-  Result<Sample> sample() {
+  // `seen`: the number of the sample the caller had last.
+  Result<Sample> sample(int seen) {
     const std::int64_t before_ns = clock_.monotonic_ns();
-    if (last_ && before_ns - last_->t_ns < kSameSampleNs) return *last_;
+    const bool is_recent = last_ && before_ns - last_->t_ns < kSameSampleNs;
+    if (is_recent && last_->number != seen) return *last_;
     last_.reset();
     constexpr double kPatienceS = 5.0;
     WATTLE_TRY(const CommandOutput output,
@@ -62,7 +65,7 @@ class PmicFeed {
                   fmt::format("{} failed: {}", kSource, trim(said).substr(0, 200)), kRemedy);
     }
     WATTLE_TRY(const auto rails, parse_pmic(output.out));
-    last_ = Sample{t_ns, pmic_sum_w(rails)};
+    last_ = Sample{++n_runs_, t_ns, pmic_sum_w(rails)};
     return *last_;
   }
 
@@ -70,6 +73,7 @@ class PmicFeed {
   FsRoot root_;
   const Clock& clock_;
   std::optional<Sample> last_;
+  int n_runs_ = 0;
 };
 
 class PmicSensor final : public PowerSensor {
@@ -78,7 +82,8 @@ class PmicSensor final : public PowerSensor {
       : info_(std::move(info)), feed_(std::move(feed)) {}
   [[nodiscard]] const SensorInfo& info() const override { return info_; }
   Result<Reading> read() override {
-    WATTLE_TRY(const Sample sample, feed_->sample());
+    WATTLE_TRY(const Sample sample, feed_->sample(seen_));
+    seen_ = sample.number;
     const double power_w = info_.kind == Kind::model ? pmic_wall_w(sample.sum_w) : sample.sum_w;
     return Reading{sample.t_ns, std::nullopt, power_w, std::nullopt};
   }
@@ -86,6 +91,7 @@ class PmicSensor final : public PowerSensor {
  private:
   SensorInfo info_;
   std::shared_ptr<PmicFeed> feed_;
+  int seen_ = 0;
 };
 
 SensorInfo info_of(Kind kind) {
@@ -167,7 +173,7 @@ void discover_pmic(const FsRoot& root, const Clock& clock, Inventory& inventory)
   }
   if (board != Board::raspberry_pi_5) return;
   auto feed = std::make_shared<PmicFeed>(root, clock);
-  if (const auto sample = feed->sample(); !sample) {
+  if (const auto sample = feed->sample(0); !sample) {
     inventory.unavailable.push_back(
         {"pmic", kSource, sample.error().what,
          sample.error().remedy.empty() ? kRemedy : sample.error().remedy});

@@ -69,6 +69,9 @@ TEST(Pmic, OneRunOfTheProgramFeedsBothSensors) {
     for (const auto& sensor : inventory.sensors) EXPECT_TRUE(sensor->read());
   }
   EXPECT_EQ(board.root().read_text("/runs").value(), "x\nx\nx\nx\n") << "once when discovered";
+  // Asked again at once, as at the end of a phase: measured again, not repeated.
+  EXPECT_TRUE(inventory.sensors[0]->read());
+  EXPECT_EQ(board.root().read_text("/runs").value().size(), 10U);
 }
 
 TEST(Pmic, AProgramThatFailsOrVanishesIsAnError) {

@@ -101,7 +101,7 @@ std::optional<Tegrastats::Temperature> parse_temperature(std::string_view text) 
   text.remove_prefix(at + 1);
   const auto value = take_number(text);
   if (!value || !take(text, "C") || !(text.empty() || text.starts_with('/'))) return std::nullopt;
-  if (*value > kZoneOffC) zone.temperature_c = *value;
+  if (*value > kZoneOffC) zone.temperature_c = value;
   return zone;
 }
 
@@ -114,7 +114,7 @@ std::optional<double> parse_power(std::string_view text) {
     const auto value = take_number(text);
     if (!value || *value < 0.0) return std::nullopt;
     has_unit = take(text, "mW") || has_unit;
-    if (!first) first = *value;
+    if (!first) first = value;
   } while (++n < 3 && take(text, "/"));
   if (!text.empty() || (n == 1 && !has_unit)) return std::nullopt;
   const double power_w = *first * kMilli;

@@ -135,10 +135,13 @@ std::string missing_from(const SensorInfo& first, Missing unavailable) {
   for (const Unavailable& u : unavailable) {
     const bool duplicate = u.id.find(' ') != std::string::npos;
     const bool package = u.id.starts_with("rapl:package-") && u.id.find('/') == std::string::npos;
-    const bool wanted = first.rail == Rail::package && first.kind == Kind::counter
-                            ? (first.group == "rapl" && (package || u.id.ends_with("/dram"))) ||
-                                  u.id.starts_with("nvml:")
-                            : first.board_total && u.board_total && belongs_to(u, first.group);
+    bool wanted = first.board_total && u.board_total && belongs_to(u, first.group);
+    if (first.rail == Rail::package && first.kind == Kind::counter) {
+      const bool of_perf =
+          u.id.starts_with("perf:energy-pkg") || u.id.starts_with("perf:energy-ram");
+      wanted = (first.group == "rapl" && (package || u.id.ends_with("/dram"))) ||
+               (first.group == "perf" && of_perf) || u.id.starts_with("nvml:");
+    }
     if (!duplicate && wanted) ids += (ids.empty() ? "" : ", ") + u.id;
   }
   return ids.empty() ? ids : "not in the total, because it cannot be read: " + ids;
@@ -158,13 +161,16 @@ std::string left_out(Sensors sensors, const TotalSet& total) {
 }
 
 // Cards whose joules this figure does not have, and may be thought to.
-std::string cards_left_out(Sensors sensors, const SensorInfo& first) {
-  if (first.kind != Kind::model && (first.kind != Kind::sampled || first.rail != Rail::package)) {
-    return {};
+std::string cards_left_out(Sensors sensors, const TotalSet& total) {
+  const SensorInfo& first = sensors[total.members.front()];
+  if (first.kind != Kind::model && first.rail != Rail::package) return {};
+  std::set<std::string> left_out;
+  for (const SensorInfo& s : sensors) {
+    if (s.group == "nvml" && s.rail == Rail::gpu) left_out.insert(nvml_card(s));
   }
+  for (const std::size_t i : total.members) left_out.erase(nvml_card(sensors[i]));
   std::string ids;
-  for (const std::size_t i : gpu_counters(sensors))
-    ids += (ids.empty() ? "" : ", ") + sensors[i].id;
+  for (const std::string& id : left_out) ids += (ids.empty() ? "" : ", ") + id;
   if (ids.empty()) return ids;
   return first.kind == Kind::model
              ? "measured, but not in a modelled total, and no total alone: " + ids
@@ -211,7 +217,7 @@ TotalSet choose_total(Sensors sensors, Missing unavailable) {
   if (total.members.empty()) return total;
   const SensorInfo& first = sensors[total.members.front()];
   for (const std::string& note : {missing_from(first, unavailable), left_out(sensors, total),
-                                  cards_left_out(sensors, first), scope_note(first)}) {
+                                  cards_left_out(sensors, total), scope_note(first)}) {
     if (!note.empty()) total.note += (total.note.empty() ? "" : "; ") + note;
   }
   return total;

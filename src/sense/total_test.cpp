@@ -125,6 +125,15 @@ TEST(Total, GpusThatNvmlCountsAreAddedToThePackages) {
   EXPECT_NE(choose_total(sensors, missing).note.find("nvml:2"), std::string::npos);
 }
 
+TEST(Total, AGpuWithoutACounterIsNamedBesideTheProcessors) {
+  const std::vector<SensorInfo> sensors{
+      sensor("rapl:package-0", "rapl", Rail::package),
+      sensor("nvml:0", "nvml", Rail::gpu, Kind::sampled),
+  };
+  EXPECT_EQ(choose_total(sensors).id, "rapl:package-0");
+  EXPECT_NE(choose_total(sensors).note.find("nvml:0"), std::string::npos);
+}
+
 TEST(Total, PerfOnlyWherePowercapHasNoPackage) {
   const std::vector<SensorInfo> sensors{
       sensor("rapl:psys", "rapl", Rail::psys),

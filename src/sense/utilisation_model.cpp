@@ -17,16 +17,16 @@ constexpr std::size_t kLargestStat = 8U << 20;  // the "intr" line of a large se
 
 class UtilisationModel final : public PowerSensor {
  public:
-  UtilisationModel(FsRoot root, const Clock& clock, const ModelOptions& options, int n_cores)
-      : root_(std::move(root)), clock_(clock), curve_(options) {
+  UtilisationModel(FsRoot root, const Clock& clock, const ModelRange& range, int n_cores)
+      : root_(std::move(root)), clock_(clock), curve_(range) {
     info_.id = kId;
     info_.source = kFile;
-    info_.scope = fmt::format("all cores, modelled {:g}–{:g} W", options.idle_w, options.max_w);
+    info_.scope = fmt::format("all cores, modelled {:g}–{:g} W", range.idle_w, range.max_w);
     info_.kind = Kind::model;
     info_.rail = Rail::modelled;
     info_.update_period_s = kTickSeconds;
     info_.default_rate_hz = kRateHz;
-    info_.resolution_j = (options.max_w - options.idle_w) * kTickSeconds / n_cores;
+    info_.resolution_j = (range.max_w - range.idle_w) * kTickSeconds / n_cores;
   }
 
   [[nodiscard]] const SensorInfo& info() const override { return info_; }
@@ -70,8 +70,17 @@ UtilisationCurve::Step UtilisationCurve::add(const CpuTimes& times, std::int64_t
       held_back_s_ + static_cast<double>(times.busy_ticks - old_ticks) * kTickSeconds;
   const double released_s = std::min(busy_s, seconds * cores);  // utilisation ≤ 1
   held_back_s_ = std::min(busy_s - released_s, kMostHeldBackTicks * kTickSeconds * cores);
-  energy_j_ += options_.idle_w * seconds + (options_.max_w - options_.idle_w) * released_s / cores;
+  energy_j_ += range_.idle_w * seconds + (range_.max_w - range_.idle_w) * released_s / cores;
   return {energy_j_, true};
+}
+
+ModelRange model_range(Board board, const ModelOptions& options) {
+  constexpr double kNanoMaxW = 10.0;
+  ModelRange range;
+  if (board == Board::jetson_nano) range.max_w = kNanoMaxW;
+  range.idle_w = options.idle_w.value_or(range.idle_w);
+  range.max_w = options.max_w.value_or(range.max_w);
+  return range;
 }
 
 void discover_utilisation_model(const FsRoot& root, const Clock& clock, const ModelOptions& options,
@@ -79,17 +88,17 @@ void discover_utilisation_model(const FsRoot& root, const Clock& clock, const Mo
   const auto refuse = [&](std::string reason, std::string remedy) {
     inventory.unavailable.push_back({kId, kFile, std::move(reason), std::move(remedy)});
   };
-  if (!std::isfinite(options.idle_w) || !std::isfinite(options.max_w) || options.idle_w < 0.0 ||
-      options.max_w < options.idle_w) {
-    return refuse(
-        fmt::format("idle {} W and maximum {} W are no range", options.idle_w, options.max_w),
-        "Give 0 ≤ idle ≤ maximum.");
+  const ModelRange range = model_range(board_of(root), options);
+  if (!std::isfinite(range.idle_w) || !std::isfinite(range.max_w) || range.idle_w < 0.0 ||
+      range.max_w < range.idle_w) {
+    return refuse(fmt::format("idle {} W and maximum {} W are no range", range.idle_w, range.max_w),
+                  "Give 0 ≤ idle ≤ maximum.");
   }
   const auto text = root.read_text(kFile, kLargestStat);
   if (!text) return refuse(text.error().what, "Mount /proc, or name its root with --root.");
   const auto times = parse_proc_stat(*text, root.resolve(kFile).string());
   if (!times) return refuse(times.error().what, "Check that --root names a Linux root.");
-  auto sensor = std::make_unique<UtilisationModel>(root, clock, options, times->n_cores);
+  auto sensor = std::make_unique<UtilisationModel>(root, clock, range, times->n_cores);
   if (const auto reading = sensor->read(); !reading) return refuse(reading.error().what, {});
   inventory.sensors.push_back(std::move(sensor));
 }

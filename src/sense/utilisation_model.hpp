@@ -9,15 +9,23 @@
 
 #include <cstdint>
 
+#include "base/board.hpp"
 #include "sense/discover.hpp"
 #include "sense/proc_stat.hpp"
 
 namespace wattle::sense {
 
+struct ModelRange {
+  double idle_w = 5.0;
+  double max_w = 15.0;
+};
+// What the user gave, else 5 to 15 W; Jetson Nano: 5 to 10 W, its power modes' budget.
+[[nodiscard]] ModelRange model_range(Board board, const ModelOptions& options);
+
 // The formula alone, fed with readings. Pure, for tests and for recorded data.
 class UtilisationCurve {
  public:
-  explicit UtilisationCurve(const ModelOptions& options) : options_(options) {}
+  explicit UtilisationCurve(const ModelRange& range) : range_(range) {}
   // Cumulative energy since the first call. False in `continued`: the tick counter went backwards,
   // and the busy time since the last call is unknown.
   struct Step {
@@ -32,7 +40,7 @@ class UtilisationCurve {
   }
 
  private:
-  ModelOptions options_;
+  ModelRange range_;
   bool started_ = false;
   std::uint64_t last_ticks_ = 0;
   std::int64_t last_t_ns_ = 0;

@@ -88,6 +88,18 @@ TEST(UtilisationModel, IsLabelledAsModelAndSaysItsRange) {
   EXPECT_LE(info.default_rate_hz, 1.0 / kTickSeconds);
 }
 
+TEST(UtilisationModel, TheBoardsUsualEndsWhereTheUserGaveNone) {
+  const auto ends = [](const char* board, const ModelOptions& options) {
+    const ModelRange range = model_range(board_of(TestBoard(board).root()), options);
+    return std::pair{range.idle_w, range.max_w};
+  };
+  EXPECT_EQ(ends("jetson-nano", {}), (std::pair{5.0, 10.0}));
+  EXPECT_EQ(ends("raspberry-pi-4", {}), (std::pair{5.0, 15.0}));
+  EXPECT_EQ(ends("virtual-machine", {}), (std::pair{5.0, 15.0}));
+  EXPECT_EQ(ends("jetson-nano", {5.0, 15.0}), (std::pair{5.0, 15.0})) << "what was given stands";
+  EXPECT_EQ(ends("jetson-nano", {std::nullopt, 12.0}), (std::pair{5.0, 12.0}));
+}
+
 TEST(UtilisationModel, RefusesAnImpossibleRange) {
   const TestBoard board("virtual-machine");
   const FakeClock clock;
