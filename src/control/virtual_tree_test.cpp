@@ -9,6 +9,7 @@
 #include <csignal>
 
 #include "base/test_folder.hpp"
+#include "sense/test_board.hpp"
 
 namespace wattle::control {
 namespace {
@@ -24,6 +25,17 @@ TEST(VirtualTree, AFolderOfSomebodyElseIsNeverTouched) {
   EXPECT_NE(tree.error().message().find("not empty"), std::string::npos);
   EXPECT_TRUE(fs::exists(precious));
   EXPECT_FALSE(fs::exists(folder.path() / kVirtualMarker));
+}
+
+TEST(VirtualTree, AFolderThatMayNotBeWrittenSaysSo) {
+  const TestFolder folder;
+  ::chmod(folder.path().c_str(), 0555);
+  const sense::OrdinaryUser user;
+  for (const auto& path : {folder.path(), folder.path() / "device"}) {
+    const auto tree = VirtualTree::claim(path);
+    ASSERT_FALSE(tree) << path;
+    EXPECT_EQ(tree.error().code, ErrorCode::permission_denied) << tree.error().message();
+  }
 }
 
 TEST(VirtualTree, AMarkerThatIsALinkIsNoMarker) {
