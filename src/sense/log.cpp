@@ -111,12 +111,22 @@ class GrowingEnergy {
   bool started_ = false;
 };
 
-void put_right(LogPower& sensor, SensorLog& log) {
+// Of the log's own statement, or as its readings come. What is hours apart is no sampling.
+void set_pace(LogPower& sensor) {
+  constexpr double kSlowestS = 3600.0;
+  constexpr double kFastestHz = 1e6;
+  SensorInfo& info = sensor.info;
   const double interval_s = median_interval_s(sensor.readings);
-  if (sensor.info.update_period_s <= 0.0) sensor.info.update_period_s = interval_s;
-  if (sensor.info.default_rate_hz <= 0.0 && interval_s > 0.0) {
-    sensor.info.default_rate_hz = 1.0 / interval_s;
+  if (info.update_period_s <= 0.0) info.update_period_s = interval_s;
+  if (info.default_rate_hz <= 0.0 && interval_s > 0.0) info.default_rate_hz = 1.0 / interval_s;
+  info.update_period_s = std::clamp(info.update_period_s, 0.0, kSlowestS);
+  if (info.default_rate_hz > 0.0) {
+    info.default_rate_hz = std::clamp(info.default_rate_hz, 1.0 / kSlowestS, kFastestHz);
   }
+}
+
+void put_right(LogPower& sensor, SensorLog& log) {
+  set_pace(sensor);
   TimeOrder order;
   GrowingEnergy energy(sensor.info.update_period_s);
   std::vector<LogReading> kept;

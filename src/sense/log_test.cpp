@@ -236,6 +236,14 @@ TEST(Log, EveryFormatHasItsName) {
   }
 }
 
+TEST(Log, ReadingsDecadesApartAreAGap) {
+  const auto log =
+      parse_log("timestamp,power_w\n2026-11-20T13:45:00,31\n2062-11-20T13:45:00,31\n", "x");
+  ASSERT_TRUE(log) << problem(log);
+  const LogReplay replay(*log, {0});
+  EXPECT_EQ(replay.gaps().size(), 1U);
+}
+
 // Replay
 
 TEST(LogReplay, TrapezoidsOfSampledPower) {

@@ -88,7 +88,7 @@ std::int64_t date(Scanner& scan) {
 }
 
 std::int64_t time_of_day(Scanner& scan, std::string_view points) {
-  std::int64_t ns = scan.number(2, 0, 23) * 60 * kNsPerMinute;
+  std::int64_t ns = std::int64_t{scan.number(2, 0, 23)} * 60 * kNsPerMinute;
   scan.one_of(":");
   ns += scan.number(2, 0, 59) * kNsPerMinute;
   scan.one_of(":");
@@ -108,7 +108,7 @@ std::optional<std::int64_t> zone(Scanner& scan) {
   }
   if (!scan.next_is("+-")) return std::nullopt;
   const std::int64_t sign = scan.one_of("+-") == '-' ? -1 : 1;
-  std::int64_t minutes = scan.number(2, 0, 14) * 60;
+  std::int64_t minutes = std::int64_t{scan.number(2, 0, 14)} * 60;
   if (scan.next_is(":")) scan.one_of(":");
   minutes += scan.number(2, 0, 59);
   return sign * minutes * kNsPerMinute;
