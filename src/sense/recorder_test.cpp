@@ -25,6 +25,7 @@ class Counter final : public PowerSensor {
     info_.id = "rapl:package-0";
     info_.scope = "package-0";
     info_.rail = Rail::package;
+    info_.group = "rapl";
     info_.update_period_s = 0.001;
     info_.default_rate_hz = 10.0;
   }
