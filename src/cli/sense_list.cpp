@@ -1,6 +1,8 @@
 // wattle sense list: what can be read on this machine, and for what cannot, why and how to fix it.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/json.hpp"
 #include "base/text_table.hpp"
 #include "cli/sense_commands.hpp"
@@ -58,6 +60,35 @@ std::string trips_text(const sense::GaugeInfo& info) {
   return text;
 }
 
+// "freq:cpu" of "freq:cpu12"; empty where it is not one of many cores.
+std::string family_of(const std::string& id) {
+  const std::string family = id.substr(0, id.find_last_not_of("0123456789") + 1);
+  return family.size() < id.size() && family.ends_with(":cpu") ? family : std::string();
+}
+
+// Cores in a row of their own each would push everything else off the screen.
+std::vector<std::string> family_row(const SenseView& view, std::size_t first, std::size_t end) {
+  const auto& infos = view.monitor->gauge_infos();
+  std::optional<double> least;
+  std::optional<double> most;
+  for (std::size_t i = first; i < end; ++i) {
+    const auto now = view.monitor->gauge(i);
+    if (!now.reading) continue;
+    least = std::min(least.value_or(now.reading->value), now.reading->value);
+    most = std::max(most.value_or(now.reading->value), now.reading->value);
+  }
+  std::string now = view.monitor->gauge(first).problem;
+  if (least) {
+    const auto quantity = infos[first].quantity;
+    now = gauge_text(quantity, *least);
+    if (gauge_text(quantity, *most) != now) now += " to " + gauge_text(quantity, *most);
+  }
+  const std::string& last = infos[end - 1].id;
+  return {infos[first].id + " … " + last.substr(last.find(':') + 1),
+          fmt::format("{} cores", end - first),
+          fmt::format("{:.3g} Hz", infos[first].default_rate_hz), now, ""};
+}
+
 void print_gauges(const SenseView& view) {
   const auto& infos = view.monitor->gauge_infos();
   if (infos.empty()) return;
@@ -67,6 +98,14 @@ void print_gauges(const SenseView& view) {
                    {"now", Align::right},
                    {"trip points, °C"}});
   for (std::size_t i = 0; i < infos.size(); ++i) {
+    const std::string family = family_of(infos[i].id);
+    std::size_t end = i + 1;
+    while (!family.empty() && end < infos.size() && family_of(infos[end].id) == family) ++end;
+    if (end > i + 2) {
+      table.add_row(family_row(view, i, end));
+      i = end - 1;
+      continue;
+    }
     const auto now = view.monitor->gauge(i);
     table.add_row({infos[i].id, infos[i].scope, fmt::format("{:.3g} Hz", infos[i].default_rate_hz),
                    now.reading ? gauge_text(infos[i].quantity, now.reading->value) : now.problem,
@@ -108,6 +147,7 @@ Result<int> list(const Options& options) {
   const sense::Mark begin = view.monitor->begin();
   const auto span_ns = static_cast<std::int64_t>(options.seconds * 1e9);
   if (!wait_until(clock, begin.t_ns + span_ns)) return kInterrupted;
+  view.monitor->sample_gauges_now();  // what is a share of time is of this time
   const sense::Mark end = view.monitor->end();
   const auto rows = power_rows(view, begin, end);
   if (options.json) {
