@@ -233,10 +233,10 @@ void add_cautions(const Results& results, const Summary& summary, Findings& find
   }
   if (kinds.contains("model")) {
     findings.cautions.emplace_back(
-        "The joules here are modelled from CPU utilisation, not measured: no power sensor could be "
-        "read on this machine. They follow computing time; compare configurations with them, but "
-        "do "
-        "not quote them as this machine's consumption.");
+        "The joules here are modelled, not measured: no power sensor of this machine was read. "
+        "They "
+        "follow computing time; compare configurations with them, but do not quote them as this "
+        "machine's consumption.");
   }
   if (scopes.size() > 1 || kinds.size() > 1) {
     findings.cautions.emplace_back(

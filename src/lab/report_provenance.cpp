@@ -49,7 +49,7 @@ void add_sensor(Definitions& list, const SessionInfo& session) {
   if (session.energy_source) {
     const auto& source = *session.energy_source;
     std::string kind = source.kind;
-    if (kind == "model") kind = "modelled from utilisation, not measured";
+    if (kind == "model") kind = "modelled, not measured";
     if (kind == "counter") kind = "hardware energy counter";
     if (kind == "sampled") kind = "sampled power, integrated by trapezoids";
     list.add("Energy", fmt::format("{} – {}; scope: {}", source.sensor, kind, source.scope));

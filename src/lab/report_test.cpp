@@ -42,7 +42,7 @@ TEST(Report, HoldsEveryConfigurationAndItsFigures) {
               std::string::npos);
   }
   EXPECT_EQ(count(html, "<tr><td"), 24u - pareto_front(summary, "telemetry").size());
-  for (const char* part : {"modelled from utilisation, not measured", "5.31 ± 0.04 W before",
+  for (const char* part : {"modelled, not measured", "5.31 ± 0.04 W before",
                            "drift 0.9 %", "Example CPU", "avx2 kernels", "20.0 reads per second",
                            "order 1, sampling 0", "window below 5 s"}) {
     EXPECT_NE(html.find(part), std::string::npos) << part;

@@ -21,7 +21,7 @@ Result<ProcessStat> Process::stat() {
   if (!text && known_ && !root_.exists(folder_)) return std::unexpected(ended());
   if (!text && text.error().code == ErrorCode::not_found) {
     return fail(ErrorCode::not_found,
-                fmt::format("no {} below {}", scope_, root_.resolve("/proc").string()),
+                fmt::format("{} is not below {}", scope_, root_.resolve("/proc").string()),
                 "Name a process that runs; a recorded tree has none.");
   }
   if (!text) return std::unexpected(text.error());

@@ -22,8 +22,9 @@
 namespace {
 
 using Return = int;
-constexpr Return kSuccess = 0, kInvalidArgument = 2, kNotSupported = 3, kNoPermission = 4,
-                 kInsufficientSize = 7, kDriverNotLoaded = 9, kLost = 15;
+[[maybe_unused]] constexpr Return kSuccess = 0, kInvalidArgument = 2, kNotSupported = 3,
+                                  kNoPermission = 4, kInsufficientSize = 7, kDriverNotLoaded = 9,
+                                  kLost = 15;
 
 std::string state_path() {
   const char* const path = std::getenv("WATTLE_FAKE_NVML_STATE");
