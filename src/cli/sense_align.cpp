@@ -7,8 +7,7 @@
 #include <memory>
 
 #include "base/atomic_file.hpp"
-#include "base/json.hpp"
-#include "base/text_table.hpp"
+#include "cli/sense_align_report.hpp"
 #include "cli/sense_commands.hpp"
 #include "cli/sense_logs.hpp"
 #include "sense/align.hpp"
@@ -30,24 +29,9 @@ struct Options {
   bool nearest = false;
   bool interpolate = false;
   bool timestamp_is_end = false;
+  bool add = false;
   bool json = false;
   std::string csv;
-};
-
-struct AlignedLog {
-  sense::SensorLog log;
-  std::vector<std::size_t> sensors;
-  std::string scope;
-  std::unique_ptr<sense::LogReplay> replay;
-  sense::PowerTrace trace;
-  std::int64_t wall_offset_ns = 0;  // t_ns + this: on the log's wall clock, or as near as is known
-  sense::ClockOffset offset;
-  std::string method;  // "given", "runs", the first log's name
-};
-
-struct JoinedTable {
-  std::vector<sense::RunWindow> runs;
-  std::vector<std::vector<sense::JoinedRun>> cells;  // [run][log]
 };
 
 std::string scope_of(const sense::SensorLog& log, const std::vector<std::size_t>& sensors) {
@@ -171,7 +155,7 @@ Status find_offset(const Options& options, const std::string& text,
 
 JoinedTable join_all(const Options& options, const std::vector<sense::RunWindow>& runs,
                      const std::vector<AlignedLog>& logs) {
-  JoinedTable table{runs, {}};
+  JoinedTable table{runs, {}, {}};
   for (const sense::RunWindow& run : runs) {
     std::vector<sense::JoinedRun> cells;
     for (const AlignedLog& aligned : logs) {
@@ -186,138 +170,21 @@ JoinedTable join_all(const Options& options, const std::vector<sense::RunWindow>
     }
     table.cells.push_back(std::move(cells));
   }
+  if (logs.size() < 2) return table;
+  std::vector<sense::LogSensors> sensors;
+  for (const AlignedLog& aligned : logs) {
+    sense::LogSensors of_log{aligned.log.host, {}};
+    for (const std::size_t i : aligned.sensors) {
+      of_log.infos.push_back(aligned.log.power[i].info);
+    }
+    sensors.push_back(std::move(of_log));
+  }
+  table.why_not_added = sense::why_not_add(sensors);
+  if (options.add && table.why_not_added) {
+    fmt::print(stderr, "wattle: added because of --add, although {}\n", *table.why_not_added);
+    table.why_not_added.reset();
+  }
   return table;
-}
-
-Json optional(std::optional<double> value) {
-  return value ? Json(*value) : Json();
-}
-
-Json to_json(const AlignedLog& aligned) {
-  const auto& offset = aligned.offset;
-  const bool estimated = aligned.method != "given";
-  const auto if_estimated = [&](double v) { return estimated ? Json(v) : Json(); };
-  return {{"log", aligned.log.source},
-          {"sensors", aligned.scope},
-          {"kind", sense::kind_name(aligned.log.power[aligned.sensors.front()].info.kind)},
-          {"offset_known", offset.known},
-          {"offset_s", offset.known ? Json(offset.offset_s) : Json()},
-          {"offset_uncertainty_s", offset.known && estimated ? Json(offset.uncertainty_s) : Json()},
-          {"offset_from", aligned.method},
-          {"correlation", if_estimated(offset.correlation)},
-          {"runner_up_ratio", if_estimated(offset.runner_up)},
-          {"drift_ppm", optional(offset.drift_ppm)},
-          {"drift_uncertainty_ppm", offset.drift_ppm ? Json(offset.drift_uncertainty_ppm) : Json()},
-          {"problem", offset.problem.empty() ? Json() : Json(offset.problem)}};
-}
-
-Json to_json(const sense::JoinedRun& cell, const AlignedLog& aligned) {
-  return {{"log", aligned.log.source},
-          {"energy_j", optional(cell.energy_j)},
-          {"energy_j_uncertainty", cell.energy_j ? Json(cell.uncertainty_j) : Json()},
-          {"avg_power_w", optional(cell.mean_power_w)},
-          {"peak_power_w", optional(cell.peak_power_w)},
-          {"coverage", cell.coverage},
-          {"flag", cell.flag.empty() ? Json() : Json(cell.flag)}};
-}
-
-Json to_json(const std::vector<AlignedLog>& logs, const JoinedTable& table) {
-  Json log_list = Json::array();
-  for (const AlignedLog& aligned : logs) log_list.push_back(to_json(aligned));
-  Json runs = Json::array();
-  for (std::size_t r = 0; r < table.runs.size(); ++r) {
-    Json cells = Json::array();
-    for (std::size_t i = 0; i < logs.size(); ++i) {
-      cells.push_back(to_json(table.cells[r][i], logs[i]));
-    }
-    runs.push_back(
-        {{"run", table.runs[r].id},
-         {"begin", sense::wall_time_us(table.runs[r].begin_ns)},
-         {"seconds", static_cast<double>(table.runs[r].end_ns - table.runs[r].begin_ns) * 1e-9},
-         {"logs", cells}});
-  }
-  return {{"logs", log_list}, {"runs", runs}};
-}
-
-std::string csv_cell(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
-
-// One line a run and log: joins and plots want it long.
-std::string csv_of(const std::vector<AlignedLog>& logs, const JoinedTable& table) {
-  std::string text =
-      "run,begin,seconds,log,sensors,offset_s,energy_j,energy_j_uncertainty,avg_power_w,"
-      "peak_power_w,coverage,flag\n";
-  const auto number = [](std::optional<double> v) { return v ? fmt::format("{}", *v) : ""; };
-  for (std::size_t r = 0; r < table.runs.size(); ++r) {
-    const sense::RunWindow& run = table.runs[r];
-    for (std::size_t i = 0; i < logs.size(); ++i) {
-      const sense::JoinedRun& cell = table.cells[r][i];
-      const auto& offset = logs[i].offset;
-      text += fmt::format(
-          "{},{},{},{},{},{},{},{},{},{},{:.4f},{}\n", csv_cell(run.id),
-          sense::wall_time_us(run.begin_ns), static_cast<double>(run.end_ns - run.begin_ns) * 1e-9,
-          csv_cell(logs[i].log.source), csv_cell(logs[i].scope),
-          offset.known ? fmt::format("{}", offset.offset_s) : "", number(cell.energy_j),
-          cell.energy_j ? fmt::format("{}", cell.uncertainty_j) : "", number(cell.mean_power_w),
-          number(cell.peak_power_w), cell.coverage, csv_cell(cell.flag));
-    }
-  }
-  return text;
-}
-
-void print_offset(const AlignedLog& aligned) {
-  const auto& offset = aligned.offset;
-  fmt::print("{} ({})\n", aligned.log.source, aligned.scope);
-  if (aligned.method == "given") {
-    fmt::print("  clock {:+.3f} s, as given\n", offset.offset_s);
-  } else if (!offset.known) {
-    fmt::print("  clock offset: {}\n", offset.problem);
-  } else {
-    fmt::print(
-        "  clock {:+.4f} ± {:.4f} s against {}; correlation {:.3f}, next best {:.2f} of it\n",
-        offset.offset_s, offset.uncertainty_s,
-        aligned.method == "runs" ? "the runs" : aligned.method, offset.correlation,
-        offset.runner_up);
-    if (offset.drift_ppm) {
-      const bool used = std::abs(*offset.drift_ppm) > 3.0 * offset.drift_uncertainty_ppm;
-      fmt::print("  drift {:+.1f} ± {:.1f} ppm{}\n", *offset.drift_ppm,
-                 offset.drift_uncertainty_ppm, used ? ", corrected for" : ", not significant");
-    }
-  }
-}
-
-void print(const std::vector<AlignedLog>& logs, const JoinedTable& table) {
-  using Align = TextTable::Align;
-  for (const AlignedLog& aligned : logs) print_offset(aligned);
-  fmt::print("\n");
-  std::vector<TextTable::Column> columns{{"run"}, {"time", Align::right}};
-  for (std::size_t i = 0; i < logs.size(); ++i) {
-    const std::string which = logs.size() == 1 ? "" : fmt::format(" {}", i + 1);
-    for (const char* name : {"energy", "±", "mean", "covered"}) {
-      columns.push_back({name + which, Align::right});
-    }
-    columns.push_back({"flag" + which});
-  }
-  TextTable text(columns);
-  for (std::size_t r = 0; r < table.runs.size(); ++r) {
-    const sense::RunWindow& run = table.runs[r];
-    std::vector<std::string> cells{
-        run.id, fmt::format("{:.3f} s", static_cast<double>(run.end_ns - run.begin_ns) * 1e-9)};
-    for (const sense::JoinedRun& cell : table.cells[r]) {
-      const bool known = cell.energy_j.has_value();
-      cells.push_back(known ? fmt::format("{:.3f} J", *cell.energy_j) : "–");
-      cells.push_back(known ? fmt::format("{:.3f} J", cell.uncertainty_j) : "–");
-      cells.push_back(cell.mean_power_w ? fmt::format("{:.2f} W", *cell.mean_power_w) : "–");
-      cells.push_back(fmt::format("{:.0f} %", 100.0 * cell.coverage));
-      cells.push_back(cell.flag);
-    }
-    text.add_row(std::move(cells));
-  }
-  fmt::print("{}", text.render());
 }
 
 Result<int> align(const Options& options) {
@@ -344,12 +211,12 @@ Result<int> align(const Options& options) {
   }
   const JoinedTable table = join_all(options, list.runs, logs);
   if (!options.csv.empty()) {
-    WATTLE_CHECK(write_file_atomically(options.csv, csv_of(logs, table)));
+    WATTLE_CHECK(write_file_atomically(options.csv, align_csv(logs, table)));
   }
   if (options.json) {
-    fmt::print("{}\n", dump_json(to_json(logs, table), 2));
+    fmt::print("{}\n", dump_json(align_json(logs, table), 2));
   } else {
-    print(logs, table);
+    print_aligned(logs, table);
   }
   if (all_known) return int{kOk};
   fmt::print(stderr,
@@ -405,6 +272,8 @@ void add_sense_align(CLI::App& sense, Invocation& invocation) {
       ->excludes(nearest);
   align->add_flag("--timestamp-is-end", options->timestamp_is_end,
                   "The runs' timestamps were written when they ended");
+  align->add_flag("--add", options->add,
+                  "Add the logs, although they do not tell that they measure different things");
   align->add_flag("--json", options->json, "Print JSON");
   align->add_option("--csv", options->csv, "Write one line a run and log into this file");
   align->footer(
@@ -412,7 +281,9 @@ void add_sense_align(CLI::App& sense, Invocation& invocation) {
       "         wattle sense align PowerLog.csv gpu.csv --runs records.jsonl --csv joined.csv\n"
       "         wattle sense align gpu.csv --runs latency_results.csv --timestamp-is-end\n"
       "Offsets that cannot be told (flat, ambiguous) are refused, not guessed: exit code 3.\n"
-      "Logs stand beside each other and are not summed. More: docs/sense-logs.md.");
+      "Logs that cannot count the same joules (a processor's package and a card) are added too, "
+      "with "
+      "the energy-delay product. More: docs/sense-logs.md.");
   align->callback([options, &invocation] {
     invocation.run = [options] {
       const auto code = cli::align(*options);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sense/overlap.hpp"
+
 namespace wattle::sense {
 namespace {
 
@@ -100,6 +102,37 @@ JoinedRun join(const LogReplay& replay, const RunWindow& run, const ClockOffset&
     joined.flag = "no reading of its own lies in it";
   }
   return joined;
+}
+
+CombinedRun combine(std::span<const JoinedRun> logs, double seconds) {
+  CombinedRun sum;
+  double energy_j = 0.0;
+  double variance_j2 = 0.0;
+  for (const JoinedRun& log : logs) {
+    if (!log.energy_j) return sum;
+    energy_j += *log.energy_j;
+    variance_j2 += log.uncertainty_j * log.uncertainty_j;
+  }
+  if (logs.empty()) return sum;
+  sum.energy_j = energy_j;
+  sum.uncertainty_j = std::sqrt(variance_j2);
+  if (seconds > 0.0) sum.mean_power_w = energy_j / seconds;
+  sum.edp_js = energy_j * seconds;
+  return sum;
+}
+
+std::optional<std::string> why_not_add(std::span<const LogSensors> logs) {
+  for (std::size_t i = 0; i < logs.size(); ++i) {
+    for (std::size_t k = i + 1; k < logs.size(); ++k) {
+      if (!logs[i].host.empty() && !logs[k].host.empty() && logs[i].host != logs[k].host) continue;
+      for (const SensorInfo& a : logs[i].infos) {
+        for (const SensorInfo& b : logs[k].infos) {
+          if (auto why = overlap(a, b)) return why;
+        }
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace wattle::sense

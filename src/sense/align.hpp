@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,5 +38,22 @@ struct JoinedRun {
 [[nodiscard]] JoinedRun join(const LogReplay& replay, const RunWindow& run,
                              const ClockOffset& offset, std::int64_t wall_offset_ns,
                              const JoinOptions& options = {});
+
+// What several logs say of one run, added.
+struct CombinedRun {
+  std::optional<double> energy_j;  // empty if any of them does not know it
+  double uncertainty_j = 0.0;      // their errors are taken as independent
+  std::optional<double> mean_power_w;
+  std::optional<double> edp_js;  // energy-delay product, energy · duration of the run
+};
+[[nodiscard]] CombinedRun combine(std::span<const JoinedRun> logs, double seconds);
+
+// Why the logs' sensors may not be added: some of different logs may count the same joules. Logs of
+// different machines cannot. Nothing: they may.
+struct LogSensors {
+  std::string host;  // empty: unknown
+  std::vector<SensorInfo> infos;
+};
+[[nodiscard]] std::optional<std::string> why_not_add(std::span<const LogSensors> logs);
 
 }  // namespace wattle::sense

@@ -191,6 +191,46 @@ ClockOffset given(double offset_s) {
   return offset;
 }
 
+TEST(Combine, AddsEnergiesAndMultipliesByTheTimeForEdp) {
+  // 30 J ± 3 J and 20 J ± 4 J in 2 s: 50 J ± 5 J, 25 W, 100 J·s.
+  std::vector<JoinedRun> logs(2);
+  logs[0].energy_j = 30.0;
+  logs[0].uncertainty_j = 3.0;
+  logs[1].energy_j = 20.0;
+  logs[1].uncertainty_j = 4.0;
+  const CombinedRun sum = combine(logs, 2.0);
+  EXPECT_DOUBLE_EQ(*sum.energy_j, 50.0);
+  EXPECT_DOUBLE_EQ(sum.uncertainty_j, 5.0);
+  EXPECT_DOUBLE_EQ(*sum.mean_power_w, 25.0);
+  EXPECT_DOUBLE_EQ(*sum.edp_js, 100.0);
+  logs[1].energy_j.reset();
+  EXPECT_FALSE(combine(logs, 2.0).energy_j) << "half of it is not the sum";
+  EXPECT_FALSE(combine({}, 2.0).energy_j);
+}
+
+TEST(Combine, OnlyWhatCannotCountTheSameJoules) {
+  SensorInfo package;
+  package.id = "power-gadget:package-0";
+  package.group = "power-gadget";
+  package.rail = Rail::package;
+  package.socket = 0;
+  SensorInfo card;
+  card.id = "nvidia-smi:gpu0";
+  card.group = "nvidia-smi";
+  card.rail = Rail::gpu;
+  SensorInfo unknown;
+  unknown.id = "csv:power_w";
+  unknown.group = "csv";
+  const auto refused = [](const LogSensors& a, const LogSensors& b) {
+    return why_not_add(std::vector<LogSensors>{a, b});
+  };
+  EXPECT_FALSE(refused({"", {package}}, {"", {card}}));
+  EXPECT_TRUE(refused({"", {package}}, {"", {unknown}}));
+  EXPECT_TRUE(refused({"", {package}}, {"", {package}})) << "the same log twice";
+  EXPECT_FALSE(refused({"one", {package}}, {"two", {package}})) << "two machines";
+  EXPECT_TRUE(refused({"one", {package}}, {"", {package}})) << "not known to be two";
+}
+
 TEST(Join, EnergyOfARunByHand) {
   const auto log = parse_log("time_s,power_w\n0,10\n1,10\n2,20\n3,20\n4,20\n", "x").value();
   const LogReplay replay(log, {0});

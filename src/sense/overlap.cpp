@@ -56,7 +56,8 @@ std::optional<std::string> overlap_across(const SensorInfo& a, const SensorInfo&
   if (is_whole(a)) return fmt::format("{} measures the whole machine, with {} in it", a.id, b.id);
   if (is_whole(b)) return fmt::format("{} measures the whole machine, with {} in it", b.id, a.id);
   const auto apart = [](const SensorInfo& processor, const SensorInfo& card) {
-    return is_processor(processor) && card.group == "nvml" && card.rail == Rail::gpu;
+    const bool discrete = card.group == "nvml" || card.group == "nvidia-smi";  // cards on the bus
+    return is_processor(processor) && discrete && card.rail == Rail::gpu;
   };
   if (apart(a, b) || apart(b, a)) return std::nullopt;
   if (is_processor(a) && is_processor(b) && other_socket(a, b)) return std::nullopt;

@@ -182,7 +182,29 @@ TEST(SenseAlign, TwoLogsOfWrongClocks) {
   EXPECT_NEAR(json["logs"][1]["offset_s"].get<double>(), -3598.7, 0.3);
   ASSERT_EQ(json["runs"].size(), 5U);
   EXPECT_NEAR(json["runs"][2]["logs"][1]["energy_j"].get<double>(), 6.0 * 40.0, 10.0);
+  const Json& run = json["runs"][2];
+  EXPECT_NEAR(run["sum"]["energy_j"].get<double>(),
+              run["logs"][0]["energy_j"].get<double>() + run["logs"][1]["energy_j"].get<double>(),
+              1e-9);
+  EXPECT_NEAR(run["sum"]["edp_js"].get<double>(), 6.0 * run["sum"]["energy_j"].get<double>(), 1e-6);
   EXPECT_NE(read_file(csv).value().find("r5,2026-11-20T13:45:33.000000Z,4,"), std::string::npos);
+}
+
+TEST(SenseAlign, LogsThatMayCountTheSameJoulesAreAddedOnDemandOnly) {
+  std::vector<std::string> command = {"sense",
+                                      "align",
+                                      fixture("logs/nvidia-smi.csv"),
+                                      fixture("logs/nvidia-smi.csv"),
+                                      "--runs",
+                                      fixture("logs/runs.csv"),
+                                      "--json"};
+  const Json refused = parse_json(run_wattle(command).out, "align").value();
+  EXPECT_FALSE(refused["runs"][0].contains("sum"));
+  EXPECT_TRUE(refused["why_not_added"].is_string());
+  command.emplace_back("--add");
+  const Outcome added = run_wattle(command);
+  EXPECT_TRUE(parse_json(added.out, "align").value()["runs"][0].contains("sum"));
+  EXPECT_NE(added.err.find("--add"), std::string::npos);
 }
 
 TEST(SenseAlign, ALogThatIsFlatIsRefusedAndAGivenOffsetTaken) {
