@@ -7,6 +7,7 @@
 #include "sense/nvml_power.hpp"
 #include "sense/perf_energy.hpp"
 #include "sense/pmic.hpp"
+#include "sense/ram_model.hpp"
 #include "sense/rapl.hpp"
 #include "sense/tegrastats.hpp"
 #include "sense/utilisation_model.hpp"
@@ -26,6 +27,7 @@ Inventory discover(const FsRoot& root, const Clock& clock, const DiscoverOptions
   discover_pmic(root, clock, inventory);
   discover_batteries(root, clock, inventory);
   discover_utilisation_model(root, clock, options.model, inventory);
+  discover_ram_model(root, clock, inventory);
   return inventory;
 }
 
