@@ -15,6 +15,7 @@
 #include "base/json.hpp"
 #include "base/test_folder.hpp"
 #include "e2e/run_program.hpp"
+#include "engine/test_model.hpp"
 
 namespace wattle::e2e {
 namespace {
@@ -149,6 +150,23 @@ TEST_F(VirtualDevice, OneFolderHasOneDeviceAndIsNobodyElses) {
   const Outcome refused = run_wattle({"virtual-device", (folder_.path() / "mine").string()});
   EXPECT_EQ(refused.exit_code, 2);
   EXPECT_TRUE(std::filesystem::exists(folder_.path() / "mine/notes.txt"));
+}
+
+TEST_F(VirtualDevice, AnAnswerIsMeasuredThroughItAndSaysThatItIsSimulated) {
+  const std::string model = (folder_.path() / "model.gguf").string();
+  ASSERT_TRUE(engine::TestModel({}).write(model));
+  RunningDevice device(device_, {"--load", "busy", "--temperature", "70"});
+  ASSERT_EQ(device.line()["event"], "ready");
+  const Outcome run = run_wattle({"run", "-m", model, "-p", "good day", "-n", "20", "--ignore-eos",
+                                  "--idle", "0.5", "--json", "--root", device_});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const Json record = parse_json(run.out, "run").value();
+  EXPECT_EQ(record["energy_kind"], "model") << "nothing here is measured";
+  EXPECT_NE(record["energy_scope"].get<std::string>().find("simulated board"), std::string::npos);
+  EXPECT_GT(record["idle_power_w"].get<double>(), 10.0);
+  EXPECT_NEAR(record["temperature_start_c"].get<double>(), 70.0, 5.0);
+  EXPECT_GE(record["gpu_frequency_mhz"].get<double>(), 306.0);
+  EXPECT_EQ(record["throttled"], false);
 }
 
 TEST_F(VirtualDevice, WrongOptionsSayWhichAreRight) {
