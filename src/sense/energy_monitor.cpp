@@ -1,11 +1,12 @@
 #include "sense/energy_monitor.hpp"
 
 #include <fmt/format.h>
-#include <time.h>
 
 #include <algorithm>
 #include <limits>
 #include <utility>
+
+#include "sense/cpu_time.hpp"
 
 namespace wattle::sense {
 namespace {
@@ -15,12 +16,6 @@ constexpr double kNs = 1e-9;
 constexpr std::int64_t kShortestSuspensionNs = 100'000'000;
 constexpr double kPowerIntervalS = 0.05;
 constexpr std::int64_t kLongestSleepNs = 50'000'000;  // so that stopping is prompt
-
-std::int64_t thread_cpu_ns() {
-  timespec t{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<std::int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec;
-}
 
 double rate_of(const SensorInfo& info, double wanted_hz) {
   const double fastest = info.update_period_s > 0.0 ? 1.0 / info.update_period_s : 1000.0;
@@ -64,7 +59,10 @@ double EnergyMonitor::rate_hz() const {
 }
 
 void EnergyMonitor::read(Channel& channel) {
+  const bool counts_programs = channel.curve.info().starts_program;
+  const std::int64_t before_ns = counts_programs ? programs_cpu_ns() : 0;
   auto reading = channel.sensor->read();
+  if (counts_programs) programs_cpu_ns_ += programs_cpu_ns() - before_ns;
   ++n_reads_;
   if (reading) {
     channel.curve.add(*reading);
@@ -261,7 +259,7 @@ std::optional<double> EnergyMonitor::peak_power_w(std::int64_t from_ns, std::int
 }
 
 MonitorCost EnergyMonitor::cost() const {
-  return {static_cast<double>(thread_cpu_ns_ + caller_cpu_ns_) * kNs,
+  return {static_cast<double>(thread_cpu_ns_ + caller_cpu_ns_ + programs_cpu_ns_) * kNs,
           static_cast<double>(clock_.monotonic_ns() - start_ns_) * kNs, n_reads_};
 }
 

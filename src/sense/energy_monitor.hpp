@@ -31,8 +31,8 @@ struct PowerPoint {
   double power_w = 0.0;
 };
 
-// CPU time spent reading, by the sampling thread and by the callers of sample_now(), begin(),
-// end().
+// CPU time spent reading: by the sampling thread, by the callers of sample_now(), begin(), end(),
+// and by programs that a sensor starts for each reading (not by a tegrastats that goes on running).
 struct MonitorCost {
   double cpu_seconds = 0.0;
   double wall_seconds = 0.0;
@@ -131,6 +131,7 @@ class EnergyMonitor {
   std::int64_t suspended_ns_;
   std::atomic<std::int64_t> thread_cpu_ns_{0};
   std::atomic<std::int64_t> caller_cpu_ns_{0};
+  std::atomic<std::int64_t> programs_cpu_ns_{0};
   std::atomic<std::uint64_t> n_reads_{0};
   std::jthread thread_;  // last: stopped before the rest goes
 };

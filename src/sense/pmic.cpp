@@ -15,6 +15,9 @@
 namespace wattle::sense {
 namespace {
 
+// A program is started for every reading: a few milliseconds of processor time each, so that ten a
+// second would cost several per cent of a core.
+constexpr double kDefaultRateHz = 1.0;
 constexpr const char* kSource = "vcgencmd pmic_read_adc";
 constexpr const char* kRemedy =
     "Update the firmware (sudo apt install --upgrade raspi-utils), and be in the group video.";
@@ -104,7 +107,8 @@ SensorInfo info_of(Kind kind) {
   info.rail = kind == Kind::model ? Rail::modelled : Rail::soc;
   info.group = "pmic";
   info.update_period_s = kPeriodS;
-  info.default_rate_hz = 1.0 / kPeriodS;
+  info.default_rate_hz = kDefaultRateHz;
+  info.starts_program = true;
   info.resolution_w = kResolutionW;
   return info;
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "sense/energy_monitor.hpp"
 #include "sense/test_board.hpp"
 
 namespace wattle::sense {
@@ -72,6 +73,21 @@ TEST(Pmic, OneRunOfTheProgramFeedsBothSensors) {
   // Asked again at once, as at the end of a phase: measured again, not repeated.
   EXPECT_TRUE(inventory.sensors[0]->read());
   EXPECT_EQ(board.root().read_text("/runs").value().size(), 10U);
+}
+
+TEST(Pmic, WhatTheProgramCostsCountsAsOurs) {
+  const TestBoard board("raspberry-pi-5");
+  // Counts to a hundred thousand in the shell: milliseconds of its processor time, none of ours.
+  set_tool(board,
+           "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done\n"
+           "echo 'A_A current(0)=1.0A'; echo 'A_V volt(1)=2.0V'\n");
+  SystemClock clock;
+  Inventory inventory;
+  discover_pmic(board.root(), clock, inventory);
+  EnergyMonitor monitor(std::move(inventory.sensors), clock, {.own_thread = false});
+  const double before_s = monitor.cost().cpu_seconds;
+  monitor.sample_now();
+  EXPECT_GT(monitor.cost().cpu_seconds - before_s, 0.005);
 }
 
 TEST(Pmic, AProgramThatFailsOrVanishesIsAnError) {

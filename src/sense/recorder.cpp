@@ -1,10 +1,9 @@
 #include "sense/recorder.hpp"
 
-#include <time.h>
-
 #include <algorithm>
 #include <utility>
 
+#include "sense/cpu_time.hpp"
 #include "sense/log_time.hpp"
 
 namespace wattle::sense {
@@ -15,10 +14,9 @@ constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kFlushNs = kSecondNs / 2;  // so that a second is kept even when held up
 constexpr std::size_t kCurvePoints = 512;
 
-std::int64_t thread_cpu_ns() {
-  timespec t{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<std::int64_t>(t.tv_sec) * kSecondNs + t.tv_nsec;
+// The thread's, and that of programs that sensors start.
+std::int64_t cpu_ns() {
+  return thread_cpu_ns() + programs_cpu_ns();
 }
 
 double rate_of(const SensorInfo& info, double wanted_hz) {
@@ -67,7 +65,7 @@ Status Recorder::begin(const std::string& host, const std::string& version) {
   header.host = host;
   header.wattle = version;
   start_ns_ = clock_.monotonic_ns();
-  start_cpu_ns_ = thread_cpu_ns();
+  start_cpu_ns_ = cpu_ns();
   return writer_.header(header);
 }
 
@@ -131,11 +129,10 @@ Result<std::int64_t> Recorder::step() {
 
 Status Recorder::finish() {
   const std::int64_t now_ns = clock_.monotonic_ns();
-  return writer_.trailer(
-      {{"end", wall_time_us(clock_.wall_ns())},
-       {"rows", writer_.rows()},
-       {"cpu_seconds", static_cast<double>(thread_cpu_ns() - start_cpu_ns_) * kNs},
-       {"wall_seconds", static_cast<double>(now_ns - start_ns_) * kNs}});
+  return writer_.trailer({{"end", wall_time_us(clock_.wall_ns())},
+                          {"rows", writer_.rows()},
+                          {"cpu_seconds", static_cast<double>(cpu_ns() - start_cpu_ns_) * kNs},
+                          {"wall_seconds", static_cast<double>(now_ns - start_ns_) * kNs}});
 }
 
 std::optional<double> Recorder::power_w() const {
@@ -157,7 +154,7 @@ std::optional<double> Recorder::power_w() const {
 double Recorder::cost() const {
   const auto wall_ns = clock_.monotonic_ns() - start_ns_;
   if (wall_ns <= 0) return 0.0;
-  return static_cast<double>(thread_cpu_ns() - start_cpu_ns_) / static_cast<double>(wall_ns);
+  return static_cast<double>(cpu_ns() - start_cpu_ns_) / static_cast<double>(wall_ns);
 }
 
 }  // namespace wattle::sense

@@ -50,6 +50,7 @@ struct SensorInfo {
   bool board_total = false;         // one of those that together are the whole board (Jetsons)
   double update_period_s = 0.0;     // how often the sensor itself changes
   double default_rate_hz = 0.0;     // how often it is sampled; never faster than it changes
+  bool starts_program = false;      // for each reading; its processor time counts as ours
   double resolution_j = 0.0;        // smallest step of energy (counter, model); 0 for sampled
   double resolution_w = 0.0;        // smallest step of power (sampled); 0 otherwise
 };
@@ -75,7 +76,7 @@ struct Unavailable {
   std::string id;      // "rapl:package-0", or the whole source: "rapl"
   std::string source;  // path
   std::string reason;
-  std::string remedy;  // may be empty
+  std::string remedy;        // may be empty
   bool board_total = false;  // would be one of those that together are the whole board
 };
 
