@@ -42,9 +42,9 @@ TEST(Report, HoldsEveryConfigurationAndItsFigures) {
               std::string::npos);
   }
   EXPECT_EQ(count(html, "<tr><td"), 24u - pareto_front(summary, "telemetry").size());
-  for (const char* part : {"modelled, not measured", "5.31 ± 0.04 W before",
-                           "drift 0.9 %", "Example CPU", "avx2 kernels", "20.0 reads per second",
-                           "order 1, sampling 0", "window below 5 s"}) {
+  for (const char* part :
+       {"modelled, not measured", "5.31 ± 0.04 W before", "drift 0.9 %", "Example CPU",
+        "avx2 kernels", "20.0 reads per second", "order 1, sampling 0", "window below 5 s"}) {
     EXPECT_NE(html.find(part), std::string::npos) << part;
   }
   EXPECT_NE(html.find(std::string(64, 'a')), std::string::npos);  // SHA-256 of the model

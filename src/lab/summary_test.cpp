@@ -188,8 +188,7 @@ TEST(Findings, SayWhatLeavingEarlySavesAndCosts) {
   EXPECT_NE(findings.items[1].text.find("Q4_0 instead of F16, at full depth, saves"),
             std::string::npos)
       << findings.items[1].text;
-  EXPECT_NE(findings.cautions.at(0).find("modelled, not measured"),
-            std::string::npos);
+  EXPECT_NE(findings.cautions.at(0).find("modelled, not measured"), std::string::npos);
 }
 
 TEST(Findings, ADifferenceWithinTheIntervalsIsNotClaimed) {
