@@ -145,7 +145,7 @@ Result<std::filesystem::path> find_program(const FsRoot& root, std::string_view 
     }
   }
   for (const std::string& folder : folders) {
-    const auto path = std::filesystem::path(folder) / name;
+    auto path = std::filesystem::path(folder) / name;
     if (is_program(path)) return path;
   }
   return fail(ErrorCode::unavailable,
