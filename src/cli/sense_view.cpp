@@ -44,8 +44,8 @@ std::vector<PowerRow> power_rows(const SenseView& view, const sense::Mark& begin
     } else if (!changed) {
       row.problem = fmt::format("unchanged for {:.3g} s", window.seconds);
     } else if (window.seconds > 0.0) {
-      row.energy_j = *window.per_sensor_j[i];
-      row.power_w = *row.energy_j / window.seconds;
+      row.energy_j = window.per_sensor_j[i];
+      row.power_w = *window.per_sensor_j[i] / window.seconds;
     }
     rows.push_back(std::move(row));
   }
