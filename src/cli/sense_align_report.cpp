@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
 
 #include "base/text_table.hpp"
+#include "meter/inference_record.hpp"
 #include "sense/log_table.hpp"
 #include "sense/log_time.hpp"
 
@@ -81,10 +83,7 @@ Json align_json(const std::vector<AlignedLog>& logs, const JoinedTable& table) {
 namespace {
 
 std::string csv_cell(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
+  return meter::csv_line(std::array{text});
 }
 
 }  // namespace

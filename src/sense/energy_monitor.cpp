@@ -1,26 +1,18 @@
 #include "sense/energy_monitor.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <limits>
 #include <utility>
 
 #include "sense/cpu_time.hpp"
+#include "sense/sampling.hpp"
 
 namespace wattle::sense {
 namespace {
 
 constexpr double kNs = 1e-9;
-// The two clocks whose difference this is are not read at the same moment.
-constexpr std::int64_t kShortestSuspensionNs = 100'000'000;
 constexpr double kPowerIntervalS = 0.05;
 constexpr std::int64_t kLongestSleepNs = 50'000'000;  // so that stopping is prompt
-
-double rate_of(const SensorInfo& info, double wanted_hz) {
-  const double fastest = info.update_period_s > 0.0 ? 1.0 / info.update_period_s : 1000.0;
-  return std::min(wanted_hz > 0.0 ? wanted_hz : info.default_rate_hz, fastest);
-}
 
 }  // namespace
 
@@ -30,7 +22,7 @@ EnergyMonitor::EnergyMonitor(std::vector<std::unique_ptr<PowerSensor>> sensors, 
     : clock_(clock), start_ns_(clock.monotonic_ns()), suspended_ns_(clock.suspended_ns()) {
   for (auto& sensor : sensors) {
     infos_.push_back(sensor->info());
-    const double rate_hz = rate_of(infos_.back(), options.rate_hz);
+    const double rate_hz = sampling_rate_hz(infos_.back(), options.rate_hz);
     channels_.push_back({std::move(sensor),
                          EnergyCurve(infos_.back(), rate_hz, options.ring_points),
                          static_cast<std::int64_t>(1e9 / std::max(rate_hz, 0.01)), start_ns_});
@@ -88,23 +80,15 @@ void EnergyMonitor::read_due(AnyChannel& channel, std::int64_t& next_ns) {
   if (channel.due_ns <= clock_.monotonic_ns()) {
     notice_suspension();
     read(channel);
-    channel.due_ns += channel.period_ns;
-    const std::int64_t after_ns = clock_.monotonic_ns();
-    if (channel.due_ns <= after_ns) channel.due_ns = after_ns + channel.period_ns;
+    channel.due_ns = next_due_ns(channel.due_ns, channel.period_ns, clock_.monotonic_ns());
   }
   next_ns = std::min(next_ns, channel.due_ns);
 }
 
-// Nothing was read while the machine slept, and what counters say of that time differs from board
-// to board: no window goes across it.
 void EnergyMonitor::notice_suspension() {
-  const std::int64_t suspended_ns = clock_.suspended_ns();
-  const std::int64_t slept_ns = suspended_ns - suspended_ns_;
-  if (slept_ns < kShortestSuspensionNs) return;
-  suspended_ns_ = suspended_ns;
-  const std::string reason =
-      fmt::format("the machine was suspended for {:.1f} s", static_cast<double>(slept_ns) * kNs);
-  for (Channel& channel : channels_) channel.curve.add_failure(reason);
+  const auto reason = suspension(clock_, suspended_ns_);
+  if (!reason) return;
+  for (Channel& channel : channels_) channel.curve.add_failure(*reason);
 }
 
 std::int64_t EnergyMonitor::sample_due() {

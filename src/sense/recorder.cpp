@@ -5,6 +5,7 @@
 
 #include "sense/cpu_time.hpp"
 #include "sense/log_time.hpp"
+#include "sense/sampling.hpp"
 
 namespace wattle::sense {
 namespace {
@@ -19,16 +20,6 @@ std::int64_t cpu_ns() {
   return thread_cpu_ns() + programs_cpu_ns();
 }
 
-double rate_of(const SensorInfo& info, double wanted_hz) {
-  const double fastest = info.update_period_s > 0.0 ? 1.0 / info.update_period_s : 1000.0;
-  return std::max(0.01, std::min(wanted_hz > 0.0 ? wanted_hz : info.default_rate_hz, fastest));
-}
-
-// Held up for more than a period: what was missed is not made up for in a burst.
-std::int64_t next_due(std::int64_t due_ns, std::int64_t period_ns, std::int64_t now_ns) {
-  return due_ns + period_ns > now_ns ? due_ns + period_ns : now_ns + period_ns;
-}
-
 }  // namespace
 
 Recorder::Recorder(Inventory inventory, GaugeInventory gauges, Clock& clock, LogWriter& writer,
@@ -36,9 +27,10 @@ Recorder::Recorder(Inventory inventory, GaugeInventory gauges, Clock& clock, Log
     : clock_(clock), writer_(writer), unavailable_(std::move(inventory.unavailable)) {
   total_ = choose_total(infos(inventory), unavailable_);
   start_ns_ = flushed_ns_ = clock.monotonic_ns();
+  suspended_ns_ = clock.suspended_ns();
   for (auto& sensor : inventory.sensors) {
     SensorInfo info = sensor->info();
-    info.default_rate_hz = rate_of(info, options.rate_hz);
+    info.default_rate_hz = sampling_rate_hz(info, options.rate_hz);
     EnergyCurve curve(info, info.default_rate_hz, kCurvePoints);
     const auto period_ns = static_cast<std::int64_t>(1e9 / info.default_rate_hz);
     sensors_.push_back(
@@ -76,14 +68,19 @@ Status Recorder::write(const std::string& id, const char* quantity, std::int64_t
   return writer_.row({t_ns, wall_ns, id, quantity, value, reason});
 }
 
+Status Recorder::write_lost(Sensor& sensor, const std::string& reason) {
+  sensor.failing = reason;
+  sensor.curve.add_failure(reason);
+  return write(sensor.info.id, sensor.is_energy ? "energy_j" : "power_w", clock_.monotonic_ns(),
+               std::nullopt, reason);
+}
+
 Status Recorder::read(Sensor& sensor) {
   auto reading = sensor.sensor->read();
   if (!reading) {
     const std::string reason = reading.error().what;
-    sensor.curve.add_failure(reason);
-    if (std::exchange(sensor.failing, reason) == reason) return {};
-    return write(sensor.info.id, sensor.is_energy ? "energy_j" : "power_w", clock_.monotonic_ns(),
-                 std::nullopt, reason);
+    if (sensor.failing == reason) return {};
+    return write_lost(sensor, reason);
   }
   sensor.failing.clear();
   sensor.is_energy = reading->energy_j.has_value();
@@ -107,12 +104,14 @@ Status Recorder::read(GaugeChannel& channel) {
 }
 
 Result<std::int64_t> Recorder::step() {
+  if (const auto reason = suspension(clock_, suspended_ns_)) {
+    for (Sensor& sensor : sensors_) WATTLE_CHECK(write_lost(sensor, *reason));
+  }
   std::int64_t next_ns = flushed_ns_ + kFlushNs;
   const auto go_on = [&](auto& channel) -> Status {
-    const std::int64_t now_ns = clock_.monotonic_ns();
-    if (channel.due_ns <= now_ns) {
+    if (channel.due_ns <= clock_.monotonic_ns()) {
       WATTLE_CHECK(read(channel));
-      channel.due_ns = next_due(channel.due_ns, channel.period_ns, now_ns);
+      channel.due_ns = next_due_ns(channel.due_ns, channel.period_ns, clock_.monotonic_ns());
     }
     next_ns = std::min(next_ns, channel.due_ns);
     return {};

@@ -59,6 +59,7 @@ class Recorder {
   };
   [[nodiscard]] Status read(Sensor& sensor);
   [[nodiscard]] Status read(GaugeChannel& gauge);
+  [[nodiscard]] Status write_lost(Sensor& sensor, const std::string& reason);
   [[nodiscard]] Status write(const std::string& id, const char* quantity, std::int64_t t_ns,
                              std::optional<double> value, const std::string& reason);
 
@@ -69,6 +70,7 @@ class Recorder {
   std::vector<Unavailable> unavailable_;
   TotalSet total_;
   std::int64_t start_ns_ = 0;
+  std::int64_t suspended_ns_ = 0;
   std::int64_t start_cpu_ns_ = 0;
   std::int64_t flushed_ns_ = 0;
 };

@@ -123,6 +123,27 @@ TEST_P(RecordedLog, ComesBackAsItWas) {
   EXPECT_DOUBLE_EQ(*replay.between(0, 2 * kSecond).energy_j, 20.0);
   EXPECT_FALSE(replay.between(0, 3 * kSecond).energy_j);
 }
+TEST_P(RecordedLog, NoWindowGoesAcrossASuspension) {
+  const TestFolder folder;
+  const auto path = folder.path() / GetParam();
+  Machine machine;
+  auto writer = LogWriter::open(path, {log_format_of_path(path), false});
+  ASSERT_TRUE(writer) << writer.error().message();
+  Recorder recorder(machine.sensors(), machine.gauges(), machine.clock, *writer);
+  ASSERT_TRUE(recorder.begin("host", "1"));
+  run_for(recorder, machine.clock, 2 * kSecond);
+  machine.clock.suspend_ns(600 * kSecond);
+  run_for(recorder, machine.clock, 2 * kSecond);
+  ASSERT_TRUE(recorder.finish());
+  const auto log = read_log(path);
+  ASSERT_TRUE(log) << log.error().message();
+  const LogReplay replay(*log, {0});
+  EXPECT_DOUBLE_EQ(*replay.between(0, kSecond).energy_j, 10.0);
+  const WindowEnergy across = replay.between(kSecond, 3 * kSecond);
+  EXPECT_FALSE(across.energy_j);
+  EXPECT_NE(across.problem.find("suspended for 600.0 s"), std::string::npos) << across.problem;
+  EXPECT_DOUBLE_EQ(*replay.between(3 * kSecond, 4 * kSecond).energy_j, 10.0);
+}
 INSTANTIATE_TEST_SUITE_P(Formats, RecordedLog, testing::Values("log.csv", "log.jsonl"));
 
 TEST(OurLog, IsReadableUpToWhereItWasKilled) {
